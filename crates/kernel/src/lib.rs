@@ -1,0 +1,22 @@
+//! The words every other crate speaks: ids, time, labels, who did something, and how big anything may get.
+//!
+//! Nothing here knows what Swan does. Nothing here reads a clock, a file or the environment.
+
+mod actor;
+mod ids;
+mod labels;
+pub mod limits;
+mod percent;
+mod refusal;
+mod rng;
+mod time;
+mod wake;
+
+pub use actor::Actor;
+pub use ids::*;
+pub use labels::{Fingerprint, LabelError, Labels};
+pub use percent::Ratio;
+pub use refusal::Refuse;
+pub use rng::Rng;
+pub use time::{Span, SpanError, Timestamp};
+pub use wake::Wake;

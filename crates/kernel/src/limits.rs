@@ -1,0 +1,32 @@
+//! How big anything may get. Each limit says what happens past it.
+
+/// Largest request body after decompression; more is answered 413.
+pub const BODY_BYTES_MAX: usize = 32 << 20;
+/// Largest number of labels of one series or alert; more is refused with the series named.
+pub const LABELS_MAX: usize = 64;
+/// Longest label value; longer is refused.
+pub const LABEL_VALUE_BYTES_MAX: usize = 4096;
+/// Longest free text a person may write in one note, update or answer.
+pub const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Commands that may wait for the engine's loop; more are answered 503.
+pub const COMMANDS_QUEUED_MAX: usize = 4096;
+/// Commands decided before one durable write.
+pub const COMMANDS_PER_BATCH_MAX: usize = 256;
+/// Facts that one command may lead to before the engine calls it a bug.
+pub const FACTS_PER_COMMAND_MAX: usize = 10_000;
+/// Notifications on their way to providers at once.
+pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
+/// Times an escalation policy may be repeated.
+pub const ESCALATION_REPEATS_MAX: u32 = 20;
+/// Attempts at one notification before it is given up and the page moves on.
+pub const DELIVERY_ATTEMPTS_MAX: u32 = 8;
+/// Alerts in one posted body.
+pub const ALERTS_PER_REQUEST_MAX: usize = 10_000;
+/// Bytes of a PromQL expression; deeper or longer is refused before it is parsed.
+pub const QUERY_BYTES_MAX: usize = 16 << 10;
+/// Nesting of parentheses, braces and brackets of a PromQL expression.
+pub const QUERY_NESTING_MAX: usize = 100;
+/// Samples that one query may look at.
+pub const QUERY_SAMPLES_MAX: usize = 50_000_000;
+/// Points per series that a range query may return.
+pub const QUERY_POINTS_MAX: usize = 11_000;

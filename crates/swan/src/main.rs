@@ -1,0 +1,2 @@
+//! swan
+fn main() {}
