@@ -1,0 +1,86 @@
+use std::collections::BTreeMap;
+
+use facts::alerting::Matcher;
+use kernel::{Labels, SilenceId, Timestamp};
+
+/// What the alerting slice can be asked to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A rule was evaluated: these are all the label sets for which its expression holds.
+    JudgeRule {
+        /// The rule group's name.
+        group: String,
+        /// The rule's place in its group.
+        rule: usize,
+        /// The logical time of the evaluation.
+        at: Timestamp,
+        /// Every element of the result, with the rule's own labels not yet added.
+        elements: Vec<(Labels, f64)>,
+    },
+    /// Alerts from elsewhere, as Alertmanager's `POST /api/v2/alerts` takes them.
+    ReceiveAlerts(Vec<PostedAlert>),
+    /// Swan's own watch saw something: a ceiling, a missed heartbeat, a failing check.
+    RaiseAlert {
+        /// Its identity; `alertname` is among them, and `priority` chooses its path.
+        labels: Labels,
+        /// For people.
+        annotations: BTreeMap<String, String>,
+    },
+    /// What Swan's own watch saw is over. Harmless where nothing fires.
+    ClearAlert {
+        /// Its identity.
+        labels: Labels,
+    },
+    /// Do not notify for matching alerts between two times.
+    CreateSilence {
+        /// An earlier silence that this one takes the place of.
+        replaces: Option<SilenceId>,
+        /// All must match; at least one must not match the empty string.
+        matchers: Vec<Matcher>,
+        /// From when; earlier than now counts as now.
+        starts_at: Timestamp,
+        /// Until when.
+        ends_at: Timestamp,
+        /// Why.
+        comment: String,
+        /// The author's name as a foreign client gives it.
+        created_by: String,
+    },
+    /// End a silence.
+    ExpireSilence {
+        /// Which.
+        silence: SilenceId,
+    },
+    /// A deadline passed.
+    Wake(WakeReason),
+}
+
+/// One alert of `POST /api/v2/alerts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostedAlert {
+    /// Its identity.
+    pub labels: Labels,
+    /// For people.
+    pub annotations: BTreeMap<String, String>,
+    /// Since when; absent means now.
+    pub starts_at: Option<Timestamp>,
+    /// In the past it says "resolved"; absent means now plus the resolve timeout.
+    pub ends_at: Option<Timestamp>,
+    /// Where the sender explains it.
+    pub generator_url: Option<String>,
+}
+
+/// Why the slice wakes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WakeReason {
+    /// A group has waited for its other alerts long enough.
+    GroupDue(kernel::GroupId),
+    /// An alert from elsewhere was not sent again in the time that its sender promised.
+    AlertExpires(kernel::Fingerprint),
+    /// A silence ends.
+    SilenceEnds(SilenceId),
+    /// A silence begins: what it matches leaves its groups.
+    SilenceBegins(SilenceId),
+    /// A day of the low lane is over.
+    LowDayEnds,
+}
