@@ -215,6 +215,9 @@ pub enum AlertingFact {
         group: GroupId,
         /// False where it was over before anybody was told.
         was_notified: bool,
+        /// Whether a silence took its last alert, which still fires.
+        #[serde(default)]
+        silenced: bool,
     },
     /// Matching alerts do not notify between two times.
     SilenceCreated {

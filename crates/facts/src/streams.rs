@@ -77,9 +77,9 @@ fn objectives(fact: &O) -> Vec<Stream> {
             vec![Stream::named("service", service), Stream::of(outage)]
         }
         O::OutageEnded { outage, .. } => vec![Stream::of(outage)],
-        O::OutageAttributed { outage, incident, .. } => std::iter::once(Stream::of(outage))
-            .chain(incident.map(Stream::of))
-            .collect(),
+        O::OutageAttributed { outage, incident, .. } => {
+            std::iter::once(Stream::of(outage)).chain(incident.map(Stream::of)).collect()
+        }
     }
 }
 
@@ -93,20 +93,11 @@ fn alerting(fact: &A) -> Vec<Stream> {
         | A::AlertHeldAgain { fingerprint }
         | A::AlertResolved { fingerprint, .. } => vec![alert(fingerprint)],
         A::AlertFired(fired) => std::iter::once(alert(&fired.fingerprint))
-            .chain(
-                fired
-                    .service
-                    .iter()
-                    .map(|service| Stream::named("service", service)),
-            )
+            .chain(fired.service.iter().map(|service| Stream::named("service", service)))
             .collect(),
         A::AlertSuppressed { fingerprint, .. } => vec![alert(fingerprint)],
-        A::GroupOpened {
-            group, alert: first, ..
-        } => vec![Stream::of(group), alert(first)],
-        A::GroupGrew {
-            group, alert: joined, ..
-        } => vec![Stream::of(group), alert(joined)],
+        A::GroupOpened { group, alert: first, .. } => vec![Stream::of(group), alert(first)],
+        A::GroupGrew { group, alert: joined, .. } => vec![Stream::of(group), alert(joined)],
         A::GroupNotified { group, .. } | A::GroupResolved { group, .. } => vec![Stream::of(group)],
         A::SilenceCreated { silence, .. } | A::SilenceExpired { silence } => vec![Stream::of(silence)],
         A::LowDaySummed { .. } => vec![Stream::of("low")],
@@ -115,9 +106,7 @@ fn alerting(fact: &A) -> Vec<Stream> {
 
 fn oncall(fact: &N) -> Vec<Stream> {
     match fact {
-        N::PageOpened {
-            page, group, service, ..
-        } => std::iter::once(Stream::of(page))
+        N::PageOpened { page, group, service, .. } => std::iter::once(Stream::of(page))
             .chain(group.map(Stream::of))
             .chain(service.iter().map(|service| Stream::named("service", service)))
             .collect(),
@@ -127,11 +116,7 @@ fn oncall(fact: &N) -> Vec<Stream> {
         | N::PageAcknowledged { page, .. }
         | N::PageEscalated { page, .. }
         | N::PageResolved { page, .. } => vec![Stream::of(page)],
-        N::NotificationIntended {
-            notification,
-            purpose,
-            ..
-        } => {
+        N::NotificationIntended { notification, purpose, .. } => {
             let about = match purpose {
                 Purpose::Page { page, .. } | Purpose::PageOver { page } => Stream::of(page),
                 Purpose::HighPriority { group } => Stream::of(group),
@@ -152,21 +137,13 @@ fn oncall(fact: &N) -> Vec<Stream> {
 
 fn incidents(fact: &I) -> Vec<Stream> {
     match fact {
-        I::IncidentDeclared {
-            incident,
-            service,
-            reason,
-            ..
-        } => {
+        I::IncidentDeclared { incident, service, reason, .. } => {
             let from = match reason {
                 DeclareReason::FromPage(page) => Some(Stream::of(page)),
                 DeclareReason::Automatically(group) => Some(Stream::of(group)),
                 DeclareReason::ByHand => None,
             };
-            [Stream::of(incident), Stream::named("service", service)]
-                .into_iter()
-                .chain(from)
-                .collect()
+            [Stream::of(incident), Stream::named("service", service)].into_iter().chain(from).collect()
         }
         I::GroupJoined { incident, group, .. } => vec![Stream::of(incident), Stream::of(group)],
         I::AlertsCleared { incident }
@@ -178,9 +155,9 @@ fn incidents(fact: &I) -> Vec<Stream> {
         | I::UpdatePosted { incident, .. }
         | I::UpdateOverdue { incident, .. }
         | I::IncidentResolved { incident, .. } => vec![Stream::of(incident)],
-        I::TicketOpened { ticket, group, .. } => std::iter::once(Stream::of(ticket))
-            .chain(group.map(Stream::of))
-            .collect(),
+        I::TicketOpened { ticket, group, .. } => {
+            std::iter::once(Stream::of(ticket)).chain(group.map(Stream::of)).collect()
+        }
         I::TicketRecurred { ticket, group } => vec![Stream::of(ticket), Stream::of(group)],
         I::TicketAssigned { ticket, .. } | I::TicketClosed { ticket, .. } | I::TicketOverdue { ticket } => {
             vec![Stream::of(ticket)]
@@ -193,30 +170,24 @@ fn status(fact: &S) -> Vec<Stream> {
         S::IncidentPublished { incident, .. } | S::UpdatePublished { incident, .. } => {
             vec![Stream::of(incident)]
         }
-        S::ComponentStatusChanged {
-            service, incident, ..
-        } => std::iter::once(Stream::named("service", service))
-            .chain(incident.map(Stream::of))
-            .collect(),
+        S::ComponentStatusChanged { service, incident, .. } => {
+            std::iter::once(Stream::named("service", service)).chain(incident.map(Stream::of)).collect()
+        }
     }
 }
 
 fn learning(fact: &L) -> Vec<Stream> {
     match fact {
-        L::PostMortemDrafted {
-            post_mortem,
-            incident,
-            ..
-        } => vec![Stream::of(post_mortem), Stream::of(incident)],
+        L::PostMortemDrafted { post_mortem, incident, .. } => {
+            vec![Stream::of(post_mortem), Stream::of(incident)]
+        }
         L::ImpactUpdated { post_mortem, .. }
         | L::SectionWritten { post_mortem, .. }
         | L::WhyAdded { post_mortem, .. }
         | L::RiskAccepted { post_mortem, .. }
         | L::JudgementRecorded { post_mortem, .. }
         | L::PostMortemCompleted { post_mortem } => vec![Stream::of(post_mortem)],
-        L::ActionAdded {
-            post_mortem, action, ..
-        } => vec![Stream::of(post_mortem), Stream::of(action)],
+        L::ActionAdded { post_mortem, action, .. } => vec![Stream::of(post_mortem), Stream::of(action)],
         L::ActionDone { action, .. } | L::ActionOverdue { action } => vec![Stream::of(action)],
     }
 }

@@ -68,10 +68,7 @@ pub struct Handoff {
 
 impl fmt::Display for Handoff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let day = self
-            .weekday
-            .and_then(|day| WEEKDAYS.get(usize::from(day)))
-            .unwrap_or(&"daily");
+        let day = self.weekday.and_then(|day| WEEKDAYS.get(usize::from(day))).unwrap_or(&"daily");
         write!(f, "{day} {:02}:{:02}", self.hour, self.minute)
     }
 }
@@ -87,11 +84,7 @@ impl FromStr for Handoff {
                 day => Some(WEEKDAYS.iter().position(|name| name.eq_ignore_ascii_case(day))? as u8),
             };
             let (hour, minute): (u8, u8) = (hour.parse().ok()?, minute.parse().ok()?);
-            (hour < 24 && minute < 60).then_some(Self {
-                weekday,
-                hour,
-                minute,
-            })
+            (hour < 24 && minute < 60).then_some(Self { weekday, hour, minute })
         };
         parse().ok_or_else(|| format!("`{text}` is not a hand-off like `Mon 10:00` or `daily 09:00`"))
     }

@@ -83,9 +83,7 @@ pub struct DownWhen {
 
 impl Default for DownWhen {
     fn default() -> Self {
-        Self {
-            error_ratio_above: Ratio::percent(5),
-        }
+        Self { error_ratio_above: Ratio::percent(5) }
     }
 }
 
@@ -101,9 +99,7 @@ impl std::str::FromStr for DownWhen {
         let rest = text.trim().strip_prefix("error_ratio").map(str::trim_start);
         let ratio = rest.and_then(|rest| rest.strip_prefix('>')).map(str::trim);
         match ratio {
-            Some(ratio) => Ok(Self {
-                error_ratio_above: ratio.parse()?,
-            }),
+            Some(ratio) => Ok(Self { error_ratio_above: ratio.parse()? }),
             None => Err(format!(
                 "`{text}` is not a condition like `error_ratio > 5%`, the only form supported yet"
             )),
