@@ -11,6 +11,8 @@ pub enum Command {
         probed_at: Timestamp,
         /// `Err` says what was seen instead of what was expected.
         result: Result<(), String>,
+        /// How many probes in a row, this one included, passed or failed as it did.
+        streak: u32,
     },
     /// A heartbeat's state of affairs, read from its series.
     JudgeHeartbeat {
@@ -26,4 +28,15 @@ pub enum Command {
         /// What it said.
         detail: String,
     },
+    /// A deadline passed.
+    Wake(WakeReason),
+}
+
+/// Why the signals slice wants to be woken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WakeReason {
+    /// A check left the configuration while it failed; due at once.
+    CheckNoLongerConfigured(CheckId),
+    /// A heartbeat left the configuration while it was missed or had failed; due at once.
+    HeartbeatNoLongerConfigured(HeartbeatId),
 }
