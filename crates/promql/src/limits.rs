@@ -1,0 +1,13 @@
+//! How big anything of a query may get, beside `kernel::limits`.
+
+/// Largest size of one compiled regular expression; larger is refused as one that cannot be compiled.
+pub const REGEX_COMPILED_BYTES_MAX: usize = 1 << 20;
+/// Regular expressions in one query; more are refused.
+pub const QUERY_REGEXES_MAX: usize = 100;
+/// Operators in one query, unary ones included; more are refused, because `1+1+1+…` nests as deeply as
+/// parentheses do.
+pub const QUERY_OPERATORS_MAX: usize = 250;
+/// Longest range or offset in seconds, about 300 years; longer is refused.
+pub const DURATION_SECS_MAX: f64 = 1e10;
+/// Points that one query may compute, intermediate results included.
+pub const QUERY_POINTS_COMPUTED_MAX: usize = 50_000_000;

@@ -1,0 +1,204 @@
+//! Why a query has no answer: it was refused, or its source failed.
+
+use std::fmt;
+
+use kernel::Refuse;
+use kernel::limits::{QUERY_BYTES_MAX, QUERY_NESTING_MAX};
+
+use crate::SourceFault;
+use crate::limits::{QUERY_OPERATORS_MAX, QUERY_REGEXES_MAX};
+
+/// A query could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The query itself is at fault.
+    #[error(transparent)]
+    Refused(#[from] QueryRefusal),
+    /// The source of the samples is at fault.
+    #[error(transparent)]
+    Source(#[from] SourceFault),
+}
+
+/// Why a query was refused. Columns count characters from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueryRefusal {
+    /// More than `kernel::limits::QUERY_BYTES_MAX`.
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// More nesting than `kernel::limits::QUERY_NESTING_MAX`.
+    TooDeep {
+        /// Where the nesting passes the limit.
+        column: usize,
+    },
+    /// More operators than [`QUERY_OPERATORS_MAX`].
+    TooManyOperators {
+        /// Where their number passes the limit.
+        column: usize,
+    },
+    /// More regular expressions than [`QUERY_REGEXES_MAX`].
+    TooManyRegexes {
+        /// Where their number passes the limit.
+        column: usize,
+    },
+    /// It is not PromQL.
+    Invalid {
+        /// The expression as it was given.
+        expression: String,
+        /// What is wrong with it.
+        problem: String,
+        /// Where, if that is known.
+        column: Option<usize>,
+    },
+    /// It is PromQL that this engine does not answer.
+    NotSupported {
+        /// The part that is not supported.
+        what: String,
+        /// Where it stands, if that is known.
+        column: Option<usize>,
+        /// What to write instead.
+        hint: Option<&'static str>,
+    },
+    /// The instants of a range query make no sense.
+    InvalidRange {
+        /// What is wrong with them.
+        problem: &'static str,
+    },
+    /// A range query of more points per series than allowed.
+    TooManySteps {
+        /// The points that were asked for.
+        steps: u64,
+        /// The points that are allowed.
+        limit: usize,
+    },
+    /// The selectors mean more samples than one query may look at.
+    TooManySamples {
+        /// The samples that are allowed.
+        limit: usize,
+    },
+    /// The query computes more points than allowed, intermediate results included.
+    TooManyPoints {
+        /// The points that are allowed.
+        limit: usize,
+    },
+    /// Series of one vector, or of the two sides of an operator, are in each other's way.
+    Conflict {
+        /// Which rule they break.
+        problem: String,
+    },
+    /// A parameter has a value that its function cannot take.
+    Parameter {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Whoever asked does not wait any more.
+    Cancelled,
+}
+
+impl QueryRefusal {
+    /// The `errorType` of the Prometheus HTTP API.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            QueryRefusal::Cancelled => "canceled",
+            QueryRefusal::TooManySamples { .. }
+            | QueryRefusal::TooManyPoints { .. }
+            | QueryRefusal::Conflict { .. }
+            | QueryRefusal::Parameter { .. } => "execution",
+            QueryRefusal::TooLong { .. }
+            | QueryRefusal::TooDeep { .. }
+            | QueryRefusal::TooManyOperators { .. }
+            | QueryRefusal::TooManyRegexes { .. }
+            | QueryRefusal::Invalid { .. }
+            | QueryRefusal::NotSupported { .. }
+            | QueryRefusal::InvalidRange { .. }
+            | QueryRefusal::TooManySteps { .. } => "bad_data",
+        }
+    }
+}
+
+impl Refuse for QueryRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            QueryRefusal::TooLong { .. } => "query_too_long",
+            QueryRefusal::TooDeep { .. } => "query_too_deep",
+            QueryRefusal::TooManyOperators { .. } => "query_too_many_operators",
+            QueryRefusal::TooManyRegexes { .. } => "query_too_many_regexes",
+            QueryRefusal::Invalid { .. } => "query_invalid",
+            QueryRefusal::NotSupported { .. } => "query_not_supported",
+            QueryRefusal::InvalidRange { .. } => "query_range_invalid",
+            QueryRefusal::TooManySteps { .. } => "query_too_many_steps",
+            QueryRefusal::TooManySamples { .. } => "query_too_many_samples",
+            QueryRefusal::TooManyPoints { .. } => "query_too_many_points",
+            QueryRefusal::Conflict { .. } => "query_conflict",
+            QueryRefusal::Parameter { .. } => "query_parameter_invalid",
+            QueryRefusal::Cancelled => "query_cancelled",
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let at = |column: &Option<usize>| column.map(|c| format!(" at column {c}")).unwrap_or_default();
+        match self {
+            QueryRefusal::TooLong { bytes } => {
+                format!("the query has {bytes} bytes, more than the {QUERY_BYTES_MAX} allowed")
+            }
+            QueryRefusal::TooDeep { column } => {
+                format!(
+                    "the query nests deeper than the {QUERY_NESTING_MAX} levels allowed at column {column}"
+                )
+            }
+            QueryRefusal::TooManyOperators { column } => format!(
+                "the query has more than the {QUERY_OPERATORS_MAX} operators allowed at column {column}"
+            ),
+            QueryRefusal::TooManyRegexes { column } => format!(
+                "the query has more than the {QUERY_REGEXES_MAX} regular expressions allowed at column {column}"
+            ),
+            QueryRefusal::Invalid { expression, problem, column } => {
+                format!("`{expression}` is not a PromQL expression: {problem}{}", at(column))
+            }
+            QueryRefusal::NotSupported { what, column, .. } => {
+                format!("not supported yet: {what}{}", at(column))
+            }
+            QueryRefusal::InvalidRange { problem } => (*problem).to_owned(),
+            QueryRefusal::TooManySteps { steps, limit } => {
+                format!("the query asks for {steps} points per series, more than the {limit} allowed")
+            }
+            QueryRefusal::TooManySamples { limit } => {
+                format!("the query looks at more than the {limit} samples allowed")
+            }
+            QueryRefusal::TooManyPoints { limit } => {
+                format!("the query computes more than the {limit} points allowed")
+            }
+            QueryRefusal::Conflict { problem } | QueryRefusal::Parameter { problem } => problem.clone(),
+            QueryRefusal::Cancelled => "the query was cancelled".to_owned(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            QueryRefusal::NotSupported { hint, .. } => (*hint)?,
+            QueryRefusal::TooManySteps { .. } => "ask for a larger step or a shorter range",
+            QueryRefusal::TooManySamples { .. } | QueryRefusal::TooManyPoints { .. } => {
+                "select fewer series with more matchers, or ask for a shorter range"
+            }
+            QueryRefusal::TooLong { .. }
+            | QueryRefusal::TooDeep { .. }
+            | QueryRefusal::TooManyOperators { .. }
+            | QueryRefusal::TooManyRegexes { .. } => "record parts of it by rules and query their results",
+            QueryRefusal::Invalid { .. }
+            | QueryRefusal::InvalidRange { .. }
+            | QueryRefusal::Conflict { .. }
+            | QueryRefusal::Parameter { .. }
+            | QueryRefusal::Cancelled => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl fmt::Display for QueryRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence())
+    }
+}
+
+impl std::error::Error for QueryRefusal {}

@@ -1,0 +1,158 @@
+//! The boundary behind which samples live: an embedded store, a cluster, or memory.
+//!
+//! The engine asks a [`SeriesSource`] once per selector for everything that a query needs of it, and is handed
+//! one series at a time as two slices. A source decodes into buffers of its own that it reuses from series to
+//! series, or lends slices that it already has; the engine evaluates each series while it is warm in the cache,
+//! keeps nothing of the slices, and never asks for the same series twice.
+
+use std::error::Error;
+use std::ops::ControlFlow;
+
+use kernel::{Labels, Span, Timestamp};
+
+use crate::Matcher;
+
+/// The label that carries a metric's name.
+pub const METRIC_NAME: &str = "__name__";
+
+/// The bits of the staleness marker: a series ends with it until its next sample (Prometheus, `model/value`).
+/// It is a signalling NaN, so no arithmetic gives it.
+pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
+
+/// The staleness marker as a value; compare with [`is_stale`], because NaN equals nothing.
+pub const STALE_NAN: f64 = f64::from_bits(STALE_NAN_BITS);
+
+/// Whether a value is the staleness marker.
+#[inline]
+pub const fn is_stale(value: f64) -> bool {
+    value.to_bits() == STALE_NAN_BITS
+}
+
+/// Instants from `start` to `end`, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    /// The first instant.
+    pub start: Timestamp,
+    /// The last instant.
+    pub end: Timestamp,
+}
+
+impl TimeRange {
+    /// From the representable beginning of time to its end.
+    pub const ALL: Self =
+        Self { start: Timestamp::from_millis(i64::MIN), end: Timestamp::from_millis(i64::MAX) };
+
+    /// Instants from `start` to `end`, both included.
+    pub const fn new(start: Timestamp, end: Timestamp) -> Self {
+        Self { start, end }
+    }
+
+    /// Whether the instant, in milliseconds, lies in it.
+    #[inline]
+    pub const fn contains_millis(self, ms: i64) -> bool {
+        self.start.as_millis() <= ms && ms <= self.end.as_millis()
+    }
+}
+
+/// What a query needs of a source.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Selection<'a> {
+    /// All of them must hold. The metric name is a matcher of [`METRIC_NAME`] like any other.
+    pub matchers: &'a [Matcher],
+    /// Samples outside it are not wanted.
+    pub range: TimeRange,
+    /// A hint for sources that can thin out samples: the distance of the query's steps; `None` for one instant.
+    pub step: Option<Span>,
+}
+
+impl<'a> Selection<'a> {
+    /// The samples in `range` of all series that match.
+    pub const fn new(matchers: &'a [Matcher], range: TimeRange) -> Self {
+        Self { matchers, range, step: None }
+    }
+
+    /// With the distance between the query's steps as a hint.
+    #[must_use]
+    pub const fn with_step(mut self, step: Option<Span>) -> Self {
+        self.step = step;
+        self
+    }
+}
+
+/// One series as a source hands it over. The slices are as long as each other and only lent for the call.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Selected<'a> {
+    /// All labels, the metric name among them.
+    pub labels: &'a Labels,
+    /// Milliseconds since the epoch, strictly increasing, within the selection's range.
+    pub timestamps: &'a [i64],
+    /// The value at each timestamp; staleness markers are among them.
+    pub values: &'a [f64],
+}
+
+impl<'a> Selected<'a> {
+    /// One series. Panics where the slices differ in length, which is a bug of the source.
+    pub const fn new(labels: &'a Labels, timestamps: &'a [i64], values: &'a [f64]) -> Self {
+        assert!(timestamps.len() == values.len(), "a sample is a timestamp and a value");
+        Self { labels, timestamps, values }
+    }
+}
+
+/// Where samples are.
+pub trait SeriesSource: Send + Sync {
+    /// Hands every matching series to `each`, once, with its samples in the selection's range.
+    ///
+    /// The order is the source's own, but the same data gives the same order, so that floating-point sums are
+    /// reproducible. A series without a sample in the range may be left out. When `each` breaks, the source
+    /// stops and returns `Ok`: the caller knows why it broke. `each` never calls the source, so a source may hold
+    /// a lock over it.
+    fn select(
+        &self,
+        selection: &Selection<'_>,
+        each: &mut dyn FnMut(Selected<'_>) -> ControlFlow<()>,
+    ) -> Result<(), SourceFault>;
+
+    /// The names of the labels of all matching series with a sample in the range; sorted, each once.
+    fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, SourceFault>;
+
+    /// The values that the label has in all matching series with a sample in the range; sorted, each once.
+    fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<String>, SourceFault>;
+
+    /// The label sets of all matching series with a sample in the range; sorted, each once.
+    ///
+    /// A source that keeps an index by coarse ranges may answer for the ranges that `range` touches.
+    fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, SourceFault>;
+}
+
+/// What went wrong below a source.
+pub type Cause = Box<dyn Error + Send + Sync + 'static>;
+
+/// A source could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceFault {
+    /// Samples could not be read.
+    #[error("the samples of the selected series could not be read")]
+    Select(#[source] Cause),
+    /// Label names could not be listed.
+    #[error("the label names could not be listed")]
+    LabelNames(#[source] Cause),
+    /// Values of a label could not be listed.
+    #[error("the values of the label `{name}` could not be listed")]
+    LabelValues {
+        /// The label that was asked for.
+        name: String,
+        /// What went wrong below.
+        #[source]
+        source: Cause,
+    },
+    /// Label sets could not be listed.
+    #[error("the matching series could not be listed")]
+    Series(#[source] Cause),
+}

@@ -1,0 +1,222 @@
+//! Whatever is asked, a query uses a bounded amount of everything.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails as its test does")]
+
+use std::cell::Cell;
+
+use kernel::limits::{QUERY_BYTES_MAX, QUERY_NESTING_MAX};
+use kernel::{Labels, Refuse, Rng, Span, Timestamp};
+use promql::in_memory::InMemory;
+use promql::limits::QUERY_OPERATORS_MAX;
+use promql::{
+    Engine, METRIC_NAME, Plan, QueryError, QueryRefusal, QueryResult, SeriesSource, TimeRange,
+    never_cancelled,
+};
+
+fn source(series: usize, samples: i64) -> InMemory {
+    let mut source = InMemory::new();
+    for index in 0..series {
+        let labels = Labels::new([(METRIC_NAME, "m".to_owned()), ("i", index.to_string())]).unwrap();
+        (0..samples).for_each(|i| source.push(&labels, Timestamp::from_secs(i * 10), i as f64));
+    }
+    source
+}
+
+fn range(engine: &Engine, text: &str, source: &dyn SeriesSource) -> Result<QueryResult, QueryError> {
+    let range = TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(900));
+    engine.range(&Plan::parse(text).unwrap(), source, range, Span::from_secs(10), &never_cancelled)
+}
+
+fn refusal(result: Result<QueryResult, QueryError>) -> QueryRefusal {
+    match result {
+        Err(QueryError::Refused(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// The deepest expressions that are allowed, on a stack of the size that servers give their threads.
+#[test]
+fn the_deepest_query_fits_the_smallest_stack() {
+    let calls = QUERY_NESTING_MAX - 1;
+    let nested = |head: &str, tail: &str| format!("{}m{}", head.repeat(calls), tail.repeat(calls));
+    let signs = "-".repeat(QUERY_OPERATORS_MAX);
+    let queries = [
+        nested("abs(", ")"),
+        nested("(", ")"),
+        nested("sum(", ")"),
+        nested("label_replace(", ", \"a\", \"b\", \"c\", \"d\")"),
+        format!("{signs}m"),
+        format!("m{}", " + m".repeat(QUERY_OPERATORS_MAX)),
+        format!("m{}", " or m".repeat(QUERY_OPERATORS_MAX)),
+        format!("m{}", " ^ m".repeat(QUERY_OPERATORS_MAX)),
+        format!("1{}", " ^ 2".repeat(QUERY_OPERATORS_MAX)),
+        // As deep as both limits together allow.
+        format!("{}{}", "-abs(-".repeat(calls), nested("", "")) + &")".repeat(calls),
+        format!("{}m{}", "m + sum(m or ".repeat(calls), ")".repeat(calls)),
+    ];
+    let on_small_stack = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
+        let source = source(2, 100);
+        for text in queries {
+            let plan = Plan::parse(&text).unwrap_or_else(|refusal| panic!("{refusal}"));
+            let answer = range(&Engine::default(), &text, &source);
+            assert!(answer.is_ok(), "{text}: {answer:?}");
+            assert!(!plan.clone().selectors().is_empty() || text.starts_with('1'));
+        }
+    });
+    on_small_stack.unwrap().join().unwrap();
+}
+
+#[test]
+fn fifty_thousand_parentheses_are_refused_rather_than_parsed() {
+    let deep = format!("{}1{}", "(".repeat(50_000), ")".repeat(50_000));
+    let refusal = Plan::parse(&deep).unwrap_err();
+    assert_eq!(refusal, QueryRefusal::TooLong { bytes: 100_001 });
+    let half = QUERY_BYTES_MAX / 2 - 1;
+    let deep = format!("{}1{}", "(".repeat(half), ")".repeat(half));
+    assert_eq!(Plan::parse(&deep).unwrap_err().code(), "query_too_deep");
+}
+
+#[test]
+fn no_text_makes_the_parser_panic() {
+    let pieces = [
+        "up",
+        "sum",
+        "by",
+        "(",
+        ")",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "5m",
+        "1e300",
+        "0x1f",
+        "inf",
+        "nan",
+        "=",
+        "!=",
+        "=~",
+        "\"a\"",
+        "'",
+        "`",
+        "\\",
+        "\"\\x",
+        "offset",
+        "@",
+        "start()",
+        "bool",
+        "on",
+        "group_left",
+        ":",
+        "-",
+        "+",
+        "^",
+        "and",
+        "topk",
+        "rate",
+        "1",
+        ".",
+        "é",
+        "\u{0}",
+        "#",
+        "\n",
+        " ",
+        "==",
+        "{{",
+        "1.5h",
+        "9999999999999999999",
+        "fill",
+        "histogram_quantile",
+        "label_join",
+        "_",
+        "count_values",
+        "0b1",
+        "1_000",
+        "99999999999y",
+    ];
+    let mut rng = Rng::new(7);
+    for _ in 0..100_000 {
+        let length = 1 + rng.below(12);
+        let text: String = (0..length).filter_map(|_| rng.pick(&pieces).copied()).collect();
+        if let Ok(plan) = Plan::parse(&text) {
+            let _ =
+                Engine::default().instant(&plan, &InMemory::new(), Timestamp::from_secs(1), &never_cancelled);
+        }
+    }
+}
+
+#[test]
+fn extreme_instants_do_not_overflow() {
+    let source = source(1, 10);
+    let extremes = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX].map(Timestamp::from_millis);
+    for text in ["m", "m offset 300y", "rate(m[300y] offset -300y)", "predict_linear(m[1h], 1)", "m[5m]"] {
+        let plan = Plan::parse(text).unwrap();
+        for at in extremes {
+            Engine::default().instant(&plan, &source, at, &never_cancelled).unwrap();
+        }
+    }
+    let plan = Plan::parse("rate(m[1h])").unwrap();
+    let all = TimeRange::ALL;
+    let step = Span::from_millis(i64::MAX);
+    Engine::default().range(&plan, &source, all, step, &never_cancelled).unwrap();
+}
+
+#[test]
+fn a_range_of_more_points_than_allowed_is_refused_with_both_numbers() {
+    let engine = Engine { steps_max: 90, ..Engine::default() };
+    let refusal = refusal(range(&engine, "m", &source(1, 1)));
+    assert_eq!(refusal.sentence(), "the query asks for 91 points per series, more than the 90 allowed");
+    assert_eq!(refusal.hint().unwrap(), "ask for a larger step or a shorter range");
+    assert_eq!(refusal.error_type(), "bad_data");
+    assert!(range(&Engine { steps_max: 91, ..engine }, "m", &source(1, 1)).is_ok());
+}
+
+#[test]
+fn a_range_that_makes_no_sense_is_refused() {
+    let plan = Plan::parse("m").unwrap();
+    let ask = |start, end, step| {
+        let range = TimeRange::new(Timestamp::from_secs(start), Timestamp::from_secs(end));
+        let step = Span::from_secs(step);
+        refusal(Engine::default().range(&plan, &InMemory::new(), range, step, &never_cancelled)).sentence()
+    };
+    assert_eq!(ask(1, 0, 1), "the end of the range is before its start");
+    assert_eq!(ask(0, 1, 0), "the step of the range is not positive");
+    assert_eq!(ask(0, 1, -1), "the step of the range is not positive");
+}
+
+#[test]
+fn a_query_looks_at_no_more_samples_than_allowed() {
+    let engine = Engine { samples_max: 200, ..Engine::default() };
+    assert!(range(&engine, "sum(m)", &source(2, 100)).is_ok());
+    let refusal = refusal(range(&engine, "sum(m) + sum(m)", &source(2, 100)));
+    assert_eq!(refusal.sentence(), "the query looks at more than the 200 samples allowed");
+    assert_eq!(refusal.error_type(), "execution");
+}
+
+#[test]
+fn a_query_computes_no_more_points_than_allowed() {
+    let engine = Engine { points_max: 91 * 3, ..Engine::default() };
+    assert!(
+        range(&engine, "sum(m)", &source(1000, 10)).is_ok(),
+        "a sum holds one column, not one per series"
+    );
+    assert_eq!(
+        refusal(range(&engine, "m", &source(4, 10))).sentence(),
+        "the query computes more than the 273 points allowed"
+    );
+}
+
+#[test]
+fn a_cancelled_query_stops_at_the_next_series() {
+    let asked = Cell::new(0);
+    let cancelled = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 3
+    };
+    let plan = Plan::parse("sum(m)").unwrap();
+    let at = Timestamp::from_secs(10);
+    let result = Engine::default().instant(&plan, &source(1000, 10), at, &cancelled);
+    assert_eq!(refusal(result).error_type(), "canceled");
+    assert!(asked.get() < 6);
+}
