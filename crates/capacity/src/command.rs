@@ -18,4 +18,13 @@ pub enum Command {
         /// Why.
         detail: String,
     },
+    /// A deadline passed.
+    Wake(WakeReason),
+}
+
+/// Why the capacity slice wants to be woken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WakeReason {
+    /// What is near its ceiling, or cannot be read, left the configuration; due at once.
+    NoLongerConfigured(ScalableId),
 }

@@ -38,6 +38,9 @@ pub enum Origin {
         group: String,
         /// The rule's alert name.
         rule: String,
+        /// The rule's place in its group, counted from 0, when this was recorded.
+        #[serde(default)]
+        place: usize,
     },
     /// A sender that speaks Alertmanager's API.
     Alertmanager,
@@ -233,6 +236,11 @@ pub enum AlertingFact {
         comment: String,
         /// The author's name as a foreign client gave it; the entry's actor is who was authenticated.
         created_by: String,
+    },
+    /// The start of a silence that was made ahead of its time has come.
+    SilenceBegan {
+        /// Which silence.
+        silence: SilenceId,
     },
     /// A silence ended: by time or by hand (then the actor is a person or a token).
     SilenceExpired {

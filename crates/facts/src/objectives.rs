@@ -77,7 +77,7 @@ pub enum ObjectivesFact {
         /// The outage that it belongs to.
         outage: OutageId,
     },
-    /// A slice's verdict changed after it was first judged.
+    /// A slice's verdict changed after it was first judged; a slice that was and is down has another tally.
     SliceRejudged {
         /// The service.
         service: ServiceId,
@@ -114,7 +114,8 @@ pub enum ObjectivesFact {
         /// Start of its first slice.
         start: Timestamp,
     },
-    /// The run ended with a slice that was not down.
+    /// The run ended with a slice that was not down. Recorded again where slices that were judged again change its
+    /// figures; one with no slices left is withdrawn.
     OutageEnded {
         /// Which outage.
         outage: OutageId,
@@ -122,6 +123,23 @@ pub enum ObjectivesFact {
         end: Timestamp,
         /// How many slices it counts.
         slices: u32,
+    },
+    /// A slice that became down joined two outages: the later one is part of the earlier from here on.
+    OutageMerged {
+        /// The later one, which has no slices left.
+        outage: OutageId,
+        /// The earlier one. It keeps its cause, and takes the later one's where it has none.
+        into: OutageId,
+    },
+    /// A slice in the middle of an outage turned out not to be down: what follows it is an outage of its own, with
+    /// the same cause.
+    OutageSplit {
+        /// What remains before the slice.
+        outage: OutageId,
+        /// What follows it.
+        rest: OutageId,
+        /// Start of the first slice of `rest`.
+        start: Timestamp,
     },
     /// A person attributed an outage to a cause. The last attribution holds.
     OutageAttributed {

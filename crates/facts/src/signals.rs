@@ -25,6 +25,11 @@ pub enum SignalsFact {
         /// How long it had failed.
         failed_for: Span,
     },
+    /// A check that failed is no longer configured.
+    CheckRetired {
+        /// Which check.
+        check: CheckId,
+    },
     /// A heartbeat did not arrive in its interval and grace.
     HeartbeatMissed {
         /// Which heartbeat.
@@ -49,5 +54,10 @@ pub enum SignalsFact {
         arrived: Timestamp,
         /// What the job said, shortened.
         detail: String,
+    },
+    /// A heartbeat that was missed or had failed is no longer configured.
+    HeartbeatRetired {
+        /// Which heartbeat.
+        heartbeat: HeartbeatId,
     },
 }

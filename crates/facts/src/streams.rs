@@ -60,10 +60,13 @@ impl Fact {
 
 fn signals(fact: &G) -> Stream {
     match fact {
-        G::CheckFailed { check, .. } | G::CheckRecovered { check, .. } => Stream::named("check", check),
+        G::CheckFailed { check, .. } | G::CheckRecovered { check, .. } | G::CheckRetired { check } => {
+            Stream::named("check", check)
+        }
         G::HeartbeatMissed { heartbeat, .. }
         | G::HeartbeatReturned { heartbeat, .. }
-        | G::HeartbeatFailed { heartbeat, .. } => Stream::named("heartbeat", heartbeat),
+        | G::HeartbeatFailed { heartbeat, .. }
+        | G::HeartbeatRetired { heartbeat } => Stream::named("heartbeat", heartbeat),
     }
 }
 
@@ -77,6 +80,8 @@ fn objectives(fact: &O) -> Vec<Stream> {
             vec![Stream::named("service", service), Stream::of(outage)]
         }
         O::OutageEnded { outage, .. } => vec![Stream::of(outage)],
+        O::OutageMerged { outage, into } => vec![Stream::of(outage), Stream::of(into)],
+        O::OutageSplit { outage, rest, .. } => vec![Stream::of(outage), Stream::of(rest)],
         O::OutageAttributed { outage, incident, .. } => {
             std::iter::once(Stream::of(outage)).chain(incident.map(Stream::of)).collect()
         }
@@ -99,7 +104,9 @@ fn alerting(fact: &A) -> Vec<Stream> {
         A::GroupOpened { group, alert: first, .. } => vec![Stream::of(group), alert(first)],
         A::GroupGrew { group, alert: joined, .. } => vec![Stream::of(group), alert(joined)],
         A::GroupNotified { group, .. } | A::GroupResolved { group, .. } => vec![Stream::of(group)],
-        A::SilenceCreated { silence, .. } | A::SilenceExpired { silence } => vec![Stream::of(silence)],
+        A::SilenceCreated { silence, .. } | A::SilenceBegan { silence } | A::SilenceExpired { silence } => {
+            vec![Stream::of(silence)]
+        }
         A::LowDaySummed { .. } => vec![Stream::of("low")],
     }
 }
@@ -196,6 +203,7 @@ fn capacity(fact: &C) -> Stream {
     match fact {
         C::CeilingNear { scalable, .. }
         | C::CeilingCleared { scalable, .. }
-        | C::CapacityUnreadable { scalable, .. } => Stream::named("scalable", scalable),
+        | C::CapacityUnreadable { scalable, .. }
+        | C::CapacityReadable { scalable, .. } => Stream::named("scalable", scalable),
     }
 }

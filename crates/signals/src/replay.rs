@@ -74,8 +74,8 @@ pub struct Found {
     pub last: Option<Timestamp>,
     /// Requests by the start of their slice; slices without a request are not there.
     pub slices: BTreeMap<Timestamp, Count>,
-    /// Requests by zone, for snapshots of NGINX.
-    pub zones: BTreeMap<String, Count>,
+    /// Requests by zone and start of their slice, for snapshots of NGINX.
+    pub zones: BTreeMap<String, BTreeMap<Timestamp, Count>>,
 }
 
 /// A line that could not be read.
@@ -144,6 +144,13 @@ impl Replay {
         self.keep(&piece[start..]);
     }
 
+    /// A file ends here: a last line without its line end counts, and the next piece begins a line.
+    pub fn end_file(&mut self) {
+        if !self.carry.is_empty() || self.overlong {
+            self.end_carried_line();
+        }
+    }
+
     /// How many lines were read so far, for progress.
     pub fn lines(&self) -> u64 {
         self.found.lines
@@ -151,16 +158,15 @@ impl Replay {
 
     /// Ends the log; a last line without its line end counts.
     pub fn finish(mut self) -> Found {
-        if !self.carry.is_empty() || self.overlong {
-            self.end_carried_line();
-        }
+        self.end_file();
         let snapshots = std::mem::take(&mut self.snapshots);
         for answer in snapshots.differences() {
             let failed = answer.responses.failed(self.classes);
             let good = answer.responses.total.saturating_sub(failed);
             for (failed, count) in [(false, good), (true, failed)] {
                 if count > 0 && self.count(answer.at, failed, count) {
-                    self.found.zones.entry(answer.zone.to_string()).or_default().add(failed, count);
+                    let zone = self.found.zones.entry(answer.zone.to_string()).or_default();
+                    zone.entry(answer.at.floor(self.slice)).or_default().add(failed, count);
                 }
             }
         }

@@ -28,8 +28,12 @@ impl Play {
     }
 
     fn configure(&mut self, declared: bool) {
+        self.configure_every(declared.then_some(60));
+    }
+
+    fn configure_every(&mut self, minutes: Option<i64>) {
         let mut configuration = Configuration::default();
-        if declared {
+        if let Some(minutes) = minutes {
             let check = Check {
                 http: "https://shop.test/".into(),
                 service: "shop".into(),
@@ -42,7 +46,7 @@ impl Play {
             };
             let heartbeat = Heartbeat {
                 service: "shop".into(),
-                every: Span::from_mins(60),
+                every: Span::from_mins(minutes),
                 grace: Span::from_mins(10),
                 priority: Priority::High,
             };
@@ -189,6 +193,17 @@ fn what_arrived_before_it_was_configured_is_not_counted_against_it() {
     assert_eq!(play.look(71, Some(-5_000)), missed(None, 70));
     assert_eq!(play.look(72, Some(-5_000)), []);
     assert_eq!(play.look(73, Some(73)), returned(73));
+}
+
+#[test]
+fn a_longer_interval_does_not_bring_a_missed_heartbeat_back_but_an_arrival_does() {
+    let mut play = Play::new();
+    play.look(30, Some(30));
+    assert_eq!(play.look(101, Some(30)), missed(Some(30), 100));
+    play.configure_every(Some(600));
+    assert_eq!(play.look(102, Some(30)), []);
+    assert!(play.state.missed(&"backup".into()).is_some());
+    assert_eq!(play.look(103, Some(103)), returned(103));
 }
 
 #[test]

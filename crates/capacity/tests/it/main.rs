@@ -1,0 +1,4 @@
+//! Ceilings, from readings to what people are told.
+
+#[cfg(test)]
+mod ceilings;
