@@ -15,6 +15,17 @@ pub enum Command {
         /// Requests of each slice, in order; `None` where nothing was measured.
         tallies: Vec<Option<Tally>>,
     },
+    /// Events came late: judge these slices again, and not yet for good.
+    RejudgeSlices {
+        /// The service.
+        service: ServiceId,
+        /// By which of its objectives.
+        objective: ObjectiveId,
+        /// Start of the first slice; aligned.
+        from: Timestamp,
+        /// Requests of each slice, in order.
+        tallies: Vec<Option<Tally>>,
+    },
     /// Late events no longer count: judge these slices again, and for good.
     FinaliseSlices {
         /// The service.

@@ -21,10 +21,17 @@ pub fn decide(
             check_slices(of, now, from, tallies.len())?;
             Ok(judge_slices(state, &service, of, from, &tallies))
         }
+        Command::RejudgeSlices { service, objective, from, tallies } => {
+            let of = configured(state, &service, &objective)?;
+            check_slices(of, now, from, tallies.len())?;
+            Ok(rejudge_slices(state, &service, of, from, &tallies).0)
+        }
         Command::FinaliseSlices { service, objective, from, tallies } => {
             let of = configured(state, &service, &objective)?;
             check_slices(of, now, from, tallies.len())?;
-            Ok(finalise_slices(state, &service, of, from, &tallies))
+            let (mut facts, through) = rejudge_slices(state, &service, of, from, &tallies);
+            facts.extend(through.map(|through| ObjectivesFact::SlicesFinal { service, objective, through }));
+            Ok(facts)
         }
         Command::CorrectSlice { service, objective, start, verdict, reason } => {
             correct_slice(state, actor, &service, objective, start, verdict, reason)
@@ -200,16 +207,17 @@ impl Streak<'_> {
     }
 }
 
-fn finalise_slices(
+/// What late events change, and until when the slices were looked at; those that are final stay as they are.
+fn rejudge_slices(
     state: &State,
     service: &ServiceId,
     of: &Objective,
     from: Timestamp,
     tallies: &[Option<Tally>],
-) -> Vec<ObjectivesFact> {
+) -> (Vec<ObjectivesFact>, Option<Timestamp>) {
     let (slice, objective) = (length(of), &of.name);
-    let Some(track) = state.track(service, objective) else { return Vec::new() };
-    let Some(judged_through) = track.judged_through() else { return Vec::new() };
+    let Some(track) = state.track(service, objective) else { return (Vec::new(), None) };
+    let Some(judged_through) = track.judged_through() else { return (Vec::new(), None) };
     let known = each(from, slice, tallies).take_while(|(start, _)| *start + slice <= judged_through);
     let (mut changes, mut through) = (Vec::new(), None);
     for (start, tally) in known {
@@ -229,10 +237,7 @@ fn finalise_slices(
             changes.push(Change { judged, is, tally });
         }
     }
-    let Some(through) = through else { return Vec::new() };
-    let mut facts = rejudge(state, service, of.name.clone(), &changes, &RejudgeReason::LateEvents);
-    facts.push(ObjectivesFact::SlicesFinal { service: service.clone(), objective: of.name.clone(), through });
-    facts
+    (rejudge(state, service, of.name.clone(), &changes, &RejudgeReason::LateEvents), through)
 }
 
 fn rejudge(

@@ -100,6 +100,17 @@ impl State {
         self.track(service, objective)?.final_through
     }
 
+    /// When judging began for a service's objective.
+    pub fn first_judged(&self, service: &ServiceId, objective: &ObjectiveId) -> Option<Timestamp> {
+        self.track(service, objective)?.first_judged()
+    }
+
+    /// Whether the last judged slice was down.
+    pub fn is_down(&self, service: &ServiceId, objective: &ObjectiveId) -> bool {
+        let last = self.track(service, objective).and_then(Track::last);
+        last.is_some_and(|judged| judged.verdict == Verdict::Down)
+    }
+
     /// The objective that judges a service's ledger at an instant; before the first configuration, the first one.
     pub fn ledger_objective(&self, service: &ServiceId, at: Timestamp) -> Option<&ObjectiveId> {
         let spells = self.ledgers.get(service)?;

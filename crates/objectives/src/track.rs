@@ -58,6 +58,11 @@ impl Track {
         }
     }
 
+    /// The start of the first judged slice.
+    pub(crate) fn first_judged(&self) -> Option<Timestamp> {
+        self.eras.first().map(Era::from)
+    }
+
     /// The end of the last judged slice.
     pub(crate) fn judged_through(&self) -> Option<Timestamp> {
         self.eras.last().map(Era::end)

@@ -1,2 +1,18 @@
-//! swan
-fn main() {}
+//! `swan`: one program with which a team keeps an online service available.
+
+mod cli;
+mod clock;
+mod config;
+mod data_dir;
+mod demo;
+mod failure;
+mod own_metrics;
+mod ports;
+mod runtime;
+mod serve;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

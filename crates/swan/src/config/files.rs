@@ -1,0 +1,290 @@
+//! The files as people write them, and the way from there to the canonical form.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use facts::Configuration;
+use facts::configuration::{
+    AccessLog, Alerting, Channel, Channels, Check, ContactRef, EscalationPolicy, Heartbeat, IncidentRules, Person,
+    Rotation, RuleGroup, Scalable, ScrapeJob, SecretRef, Service, StatusPage,
+};
+use kernel::{CheckId, ContactId, HeartbeatId, PersonId, PolicyId, RotationId, ScalableId, ServiceId, StatusPageId, TeamId};
+use serde::Deserialize;
+use web::ports::{ContactAddress, Problem, Submission};
+
+use super::places::{Place, nearest, places};
+use super::{check, yaml};
+
+/// `swan.yaml`. Parts that have a canonical form of their own are read as that.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SwanFile {
+    services: BTreeMap<ServiceId, Service>,
+    access_logs: BTreeMap<String, AccessLog>,
+    scrape: Vec<ScrapeJob>,
+    checks: BTreeMap<CheckId, Check>,
+    heartbeats: BTreeMap<HeartbeatId, Heartbeat>,
+    /// Rule files, relative to this one; `*` stands for part of a file's name.
+    rules: OneOrMany,
+    alerting: Alerting,
+    incidents: IncidentRules,
+    people: People,
+    lists: BTreeMap<String, ListEntry>,
+    webhooks: BTreeMap<String, WebhookEntry>,
+    teams: BTreeMap<TeamId, Vec<PersonId>>,
+    rotations: BTreeMap<RotationId, Rotation>,
+    escalation: BTreeMap<PolicyId, EscalationPolicy>,
+    status_pages: BTreeMap<StatusPageId, StatusPage>,
+    scalables: BTreeMap<ScalableId, Scalable>,
+    channels: Channels,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    #[default]
+    None,
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            OneOrMany::None => Vec::new(),
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
+/// In the file itself, or the name of another.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum People {
+    InFile(String),
+    Here(BTreeMap<PersonId, PersonEntry>),
+}
+
+impl Default for People {
+    fn default() -> Self {
+        People::Here(BTreeMap::new())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PersonEntry {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    email: OneOrMany,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListEntry {
+    email: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookEntry {
+    url: String,
+    #[serde(default)]
+    secret: Option<SecretRef>,
+}
+
+/// A Prometheus rule file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleFile {
+    groups: Vec<RuleGroup>,
+}
+
+/// A configuration with where its parts stand.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) submission: Submission,
+    file: PathBuf,
+    places: BTreeMap<String, Place>,
+    /// For each rule group: its file, its place among that file's groups, and the file's places.
+    groups: Vec<(PathBuf, usize, BTreeMap<String, Place>)>,
+}
+
+impl Loaded {
+    /// What stands against it, or could be better.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        check::problems(&self.submission.configuration, &self.submission.contacts)
+    }
+
+    /// A problem with its file, line, column and hint.
+    pub(crate) fn in_place(&self, problem: &Problem) -> String {
+        let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+        let kind = if problem.is_error { "" } else { "warning: " };
+        format!("{}: {kind}{}{hint}", self.place(&problem.path), problem.message)
+    }
+
+    fn place(&self, path: &str) -> String {
+        let (file, place) = match self.group_of(path) {
+            Some((file, places, path)) => (file, nearest(places, &path)),
+            None => (&self.file, nearest(&self.places, path)),
+        };
+        match place {
+            Some((line, column)) => format!("{}:{line}:{column}", file.display()),
+            None => file.display().to_string(),
+        }
+    }
+
+    /// `rule_groups[N]…` stands in a rule file, as `groups[M]…`.
+    fn group_of(&self, path: &str) -> Option<(&PathBuf, &BTreeMap<String, Place>, String)> {
+        let (number, rest) = path.strip_prefix("rule_groups[")?.split_once(']')?;
+        let (file, own, places) = self.groups.get(number.parse::<usize>().ok()?)?;
+        Some((file, places, format!("groups[{own}]{rest}")))
+    }
+}
+
+/// Reads `swan.yaml` (or the `swan.yaml` of a directory) and what it names.
+pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
+    let file = if path.is_dir() { path.join("swan.yaml") } else { path.to_owned() };
+    let text = read_text(&file)?;
+    let written: SwanFile = yaml::read(&file, &text).map_err(|problem| vec![problem])?;
+    let directory = file.parent().unwrap_or(Path::new(""));
+    let mut problems = Vec::new();
+    let people = read_people(directory, written.people).unwrap_or_else(|found| {
+        problems.extend(found);
+        BTreeMap::new()
+    });
+    let groups = read_rules(directory, written.rules.into_vec()).unwrap_or_else(|found| {
+        problems.extend(found);
+        Vec::new()
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut contacts = Vec::new();
+    let configuration = Configuration {
+        services: written.services,
+        access_logs: written.access_logs,
+        scrape: written.scrape,
+        checks: written.checks,
+        heartbeats: written.heartbeats,
+        rule_groups: groups.iter().map(|(group, ..)| group.clone()).collect(),
+        alerting: written.alerting,
+        incidents: written.incidents,
+        people: people.into_iter().map(|(id, entry)| person(id, entry, &mut contacts)).collect(),
+        lists: written.lists.into_iter().map(|(name, entry)| list(name, entry, &mut contacts)).collect(),
+        webhooks: written.webhooks.into_iter().map(|(name, entry)| webhook(name, entry, &mut contacts)).collect(),
+        teams: written.teams,
+        rotations: written.rotations,
+        escalation: written.escalation,
+        status_pages: written.status_pages,
+        scalables: written.scalables,
+        channels: written.channels,
+    };
+    let source = file.display().to_string();
+    Ok(Loaded {
+        submission: Submission { source, configuration, contacts },
+        places: places(&text),
+        file,
+        groups: groups.into_iter().map(|(_, file, own, places)| (file, own, places)).collect(),
+    })
+}
+
+fn read_text(file: &Path) -> Result<String, Vec<String>> {
+    std::fs::read_to_string(file).map_err(|error| vec![format!("cannot read `{}`: {error}", file.display())])
+}
+
+fn read_people(directory: &Path, people: People) -> Result<BTreeMap<PersonId, PersonEntry>, Vec<String>> {
+    match people {
+        People::Here(people) => Ok(people),
+        People::InFile(name) => {
+            let file = directory.join(name);
+            yaml::read(&file, &read_text(&file)?).map_err(|problem| vec![problem])
+        }
+    }
+}
+
+type ReadGroup = (RuleGroup, PathBuf, usize, BTreeMap<String, Place>);
+
+fn read_rules(directory: &Path, patterns: Vec<String>) -> Result<Vec<ReadGroup>, Vec<String>> {
+    let mut groups = Vec::new();
+    let mut problems = Vec::new();
+    for pattern in patterns {
+        let files = matching(&directory.join(&pattern));
+        if files.is_empty() {
+            problems.push(format!("`rules: {pattern}` names no file in `{}`", directory.display()));
+        }
+        for file in files {
+            let read = read_text(&file).and_then(|text| {
+                let parsed: RuleFile = yaml::read(&file, &text).map_err(|problem| vec![problem])?;
+                Ok((parsed, places(&text)))
+            });
+            match read {
+                Ok((parsed, places)) => {
+                    let numbered = parsed.groups.into_iter().enumerate();
+                    groups.extend(numbered.map(|(own, group)| (group, file.clone(), own, places.clone())));
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+    }
+    if problems.is_empty() { Ok(groups) } else { Err(problems) }
+}
+
+/// Files whose name matches the last part of a path, in which `*` stands for any text; sorted.
+fn matching(pattern: &Path) -> Vec<PathBuf> {
+    let Some(name) = pattern.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
+    let Some((before, after)) = name.split_once('*') else {
+        return if pattern.is_file() { vec![pattern.to_owned()] } else { Vec::new() };
+    };
+    let directory = pattern.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let matches = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        path.is_file()
+            && name.len() >= before.len() + after.len()
+            && name.starts_with(before)
+            && name.ends_with(after)
+    };
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(matches).collect();
+    files.sort();
+    files
+}
+
+fn person(id: PersonId, entry: PersonEntry, contacts: &mut Vec<ContactAddress>) -> (PersonId, Person) {
+    let name = entry.name.unwrap_or_else(|| id.to_string());
+    let mut refs = Vec::new();
+    for (number, address) in entry.email.into_vec().into_iter().enumerate() {
+        let contact = ContactId::new(format!("{id}/email/{number}"));
+        refs.push(ContactRef { id: contact.clone(), channel: Channel::Email });
+        let person = Some(id.clone());
+        let (channel, name) = (Channel::Email, name.clone());
+        contacts.push(ContactAddress { contact, person, channel, address, name, secret: None });
+    }
+    (id, Person { contacts: refs })
+}
+
+fn list(name: String, entry: ListEntry, contacts: &mut Vec<ContactAddress>) -> (String, ContactRef) {
+    let shared = shared("list", &name, Channel::Email, entry.email, None, contacts);
+    (name, shared)
+}
+
+fn webhook(name: String, entry: WebhookEntry, contacts: &mut Vec<ContactAddress>) -> (String, ContactRef) {
+    let shared = shared("webhook", &name, Channel::Webhook, entry.url, entry.secret, contacts);
+    (name, shared)
+}
+
+fn shared(
+    kind: &str,
+    name: &str,
+    channel: Channel,
+    address: String,
+    secret: Option<SecretRef>,
+    contacts: &mut Vec<ContactAddress>,
+) -> ContactRef {
+    let contact = ContactId::new(format!("{kind}/{name}"));
+    let row = ContactAddress { contact: contact.clone(), person: None, channel, address, name: name.to_owned(), secret };
+    contacts.push(row);
+    ContactRef { id: contact, channel }
+}

@@ -1,0 +1,104 @@
+//! Keeps the periodic tasks in step with the configuration: when another one takes effect, every task of the one
+//! before ends and the new one's begin. Their state is in the journal and the samples, so nothing is lost by that.
+
+use std::sync::Arc;
+
+use engine::World;
+use facts::{Configuration, Entry, Fact};
+use kernel::Span;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::engine_loop::Listener;
+use super::instruments::Instruments;
+use super::{access_logs, ceilings, checks, heartbeats, judge, rules, scrape};
+use crate::own_metrics::OwnCounters;
+
+/// The configuration in force, as tasks see it.
+pub(crate) type InForce = Option<Arc<Configuration>>;
+
+/// Hears of configurations that take effect.
+pub(crate) struct Herald {
+    in_force: watch::Sender<InForce>,
+}
+
+impl Herald {
+    /// A herald, and what it tells.
+    pub(crate) fn new(world: &World) -> (Self, watch::Receiver<InForce>) {
+        let (in_force, told) = watch::channel(world.configuration().cloned().map(Arc::new));
+        (Self { in_force }, told)
+    }
+}
+
+impl Listener for Herald {
+    fn recorded(&mut self, world: &World, entries: &[Entry]) {
+        if entries.iter().any(|entry| matches!(entry.fact, Fact::ConfigurationApplied(_))) {
+            self.in_force.send_replace(world.configuration().cloned().map(Arc::new));
+        }
+    }
+}
+
+/// Runs the tasks of the configuration in force until nobody tells of configurations any more.
+pub(crate) async fn supervise(
+    tools: Instruments,
+    counters: Arc<OwnCounters>,
+    mut told: watch::Receiver<InForce>,
+) {
+    loop {
+        let in_force = told.borrow_and_update().clone();
+        let mut tasks = JoinSet::new();
+        if let Some(configuration) = in_force {
+            start(&tools, &counters, &configuration, &mut tasks);
+        }
+        tokio::select! {
+            changed = told.changed() => if changed.is_err() { return },
+            () = died(&mut tasks) => {}
+        }
+    }
+}
+
+/// A task that ends has said why in the log; one that panics is a bug and stops the process.
+async fn died(tasks: &mut JoinSet<()>) {
+    loop {
+        match tasks.join_next().await {
+            Some(Ok(())) => {}
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(Err(_)) => return,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn start(
+    tools: &Instruments,
+    counters: &Arc<OwnCounters>,
+    configuration: &Configuration,
+    tasks: &mut JoinSet<()>,
+) {
+    for group in &configuration.rule_groups {
+        tasks.spawn(rules::evaluate_group(tools.clone(), Arc::clone(counters), group.clone()));
+    }
+    for (id, service) in &configuration.services {
+        for objective in &service.objectives {
+            tasks.spawn(judge::judge_objective(tools.clone(), id.clone(), objective.clone()));
+        }
+    }
+    for job in configuration.scrape.iter().cloned().map(Arc::new) {
+        for instance in job.targets.clone() {
+            tasks.spawn(scrape::scrape_target(tools.clone(), Arc::clone(&job), instance));
+        }
+    }
+    for (id, check) in &configuration.checks {
+        tasks.spawn(checks::probe(tools.clone(), id.clone(), check.clone()));
+    }
+    for (id, heartbeat) in &configuration.heartbeats {
+        let horizon = heartbeat.every.times(2) + heartbeat.grace + Span::from_hours(1);
+        tasks.spawn(heartbeats::watch(tools.clone(), id.clone(), horizon));
+    }
+    for (name, log) in &configuration.access_logs {
+        tasks.spawn(access_logs::follow(tools.clone(), name.clone(), log.clone()));
+    }
+    for (id, scalable) in &configuration.scalables {
+        tasks.spawn(ceilings::watch(tools.clone(), id.clone(), scalable.clone()));
+    }
+}

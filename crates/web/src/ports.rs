@@ -1,0 +1,270 @@
+//! What the HTTP side needs of the rest of the process. The binary implements these; nothing here writes state but
+//! through the engine's port, the samples' log and the directory.
+//!
+//! All calls are synchronous and short, but for those that say otherwise; they may be made from an async handler.
+
+use std::sync::Arc;
+
+use facts::{Configuration, Entry, Seq, Stream};
+use kernel::{Actor, HeartbeatId, PageId, PersonId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Everything that a handler may reach.
+#[derive(Clone)]
+pub struct Ports {
+    /// Decides commands and shows the World.
+    pub engine: Arc<dyn engine::port::Port>,
+    /// Takes samples.
+    pub samples: Arc<dyn Samples>,
+    /// Answers queries.
+    pub series: Arc<dyn promql::SeriesSource + Send + Sync>,
+    /// Takes request events.
+    pub requests: Arc<dyn Requests>,
+    /// Takes heartbeats.
+    pub heartbeats: Arc<dyn Heartbeats>,
+    /// Reads stories.
+    pub journal: Arc<dyn Journal>,
+    /// Knows callers and links.
+    pub directory: Arc<dyn Directory>,
+    /// Judges and applies configurations.
+    pub configurations: Arc<dyn Configurations>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Shows Swan's own metrics as Prometheus text.
+    pub own_metrics: Arc<dyn OwnMetrics>,
+}
+
+/// The world failed; nothing was lost that was acknowledged. Answered 503 with `Retry-After`, and logged once.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}: {detail}")]
+pub struct Fault {
+    /// What was attempted, as `write samples`.
+    pub doing: &'static str,
+    /// What went wrong.
+    pub detail: String,
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
+}
+
+/// Samples of one series, borrowed from a request's body.
+#[derive(Debug, Clone, Copy)]
+pub struct SeriesSamples<'a> {
+    /// Sorted by name, each name once, the metric's name as `__name__`.
+    pub labels: &'a [(&'a str, &'a str)],
+    /// Milliseconds since the epoch, and the value.
+    pub samples: &'a [(i64, f64)],
+}
+
+/// What became of a batch of samples.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Samples that are kept.
+    pub stored: u64,
+    /// Samples that were refused.
+    pub refused: u64,
+    /// The first refusal, with its series, in words.
+    pub first_refusal: Option<String>,
+}
+
+/// Takes samples.
+pub trait Samples: Send + Sync {
+    /// Keeps what can be kept; it survives kill -9 once this returns.
+    ///
+    /// # Errors
+    /// When the log cannot be written; then nothing of the batch was acknowledged.
+    fn append(&self, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault>;
+}
+
+/// Requests that were counted under one name in one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestEvents<'a> {
+    /// Under which name an SLI refers to them.
+    pub source: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// Whether they failed.
+    pub failed: bool,
+    /// How many.
+    pub count: u64,
+}
+
+/// Events that do not count, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// They happened more than an hour ago.
+    pub late: u64,
+    /// They claim to happen more than ten minutes from now.
+    pub early: u64,
+    /// There are too many sources.
+    pub full: u64,
+}
+
+/// Takes request events.
+pub trait Requests: Send + Sync {
+    /// Adds events to their slices' tallies; they survive kill -9 once this returns.
+    ///
+    /// # Errors
+    /// When the tallies cannot be written; then nothing of the batch was acknowledged.
+    fn record(&self, events: &[RequestEvents<'_>]) -> Result<Uncounted, Fault>;
+}
+
+/// What a heartbeat said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beat {
+    /// The job began.
+    Started,
+    /// The job ended well.
+    Succeeded,
+    /// The job failed: its exit code, or its own words.
+    Failed(String),
+}
+
+/// Takes heartbeats.
+pub trait Heartbeats: Send + Sync {
+    /// Takes a beat; it survives kill -9 once this returns. False where the configuration has no such heartbeat.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn beat(&self, heartbeat: &HeartbeatId, beat: Beat) -> Result<bool, Fault>;
+}
+
+/// Reads stories.
+pub trait Journal: Send + Sync {
+    /// Every durable entry of these streams, each once, in order; at most `limit` of the newest.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn streams(&self, streams: &[Stream], limit: usize) -> Result<Vec<Entry>, Fault>;
+
+    /// Durable entries after `seq`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn after(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, Fault>;
+}
+
+/// What a caller may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Send samples, events, alerts and heartbeats.
+    Ingest,
+    /// Look, and act in incidents and pages.
+    Responder,
+    /// Everything.
+    Admin,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// As facts name them.
+    pub actor: Actor,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// Knows callers and links.
+pub trait Directory: Send + Sync {
+    /// Who presents this token; `None` where nobody does.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    fn token(&self, token: &str) -> Result<Option<Caller>, Fault>;
+
+    /// Whom a session cookie belongs to.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    fn session(&self, cookie: &str) -> Result<Option<Caller>, Fault>;
+
+    /// Opens a session for a person whose password matches; the cookie's value. Slow on purpose (argon2id): call it
+    /// on a blocking thread.
+    ///
+    /// # Errors
+    /// When the directory cannot be read or written.
+    fn sign_in(&self, person: &PersonId, password: &str) -> Result<Option<String>, Fault>;
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    fn sign_out(&self, cookie: &str) -> Result<(), Fault>;
+
+    /// The page and person that an acknowledge link was made for.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    fn acknowledge_link(&self, token: &str) -> Result<Option<(PageId, PersonId)>, Fault>;
+}
+
+/// What stands against a configuration, or is worth a warning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// False for a warning.
+    pub is_error: bool,
+    /// Where in the configuration: `escalation.web.steps[0]`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// A contact's address, on its way to the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactAddress {
+    /// The contact's id, as the configuration refers to it.
+    pub contact: kernel::ContactId,
+    /// Whose it is; `None` for a list or a webhook.
+    pub person: Option<PersonId>,
+    /// Which channel.
+    pub channel: facts::configuration::Channel,
+    /// The mail address or URL.
+    pub address: String,
+    /// What people call it.
+    pub name: String,
+    /// Where the signing secret of a webhook is.
+    pub secret: Option<facts::configuration::SecretRef>,
+}
+
+/// A configuration and the addresses that stand apart from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// Where it came from.
+    pub source: String,
+    /// The canonical configuration.
+    pub configuration: Configuration,
+    /// The addresses of its contacts.
+    pub contacts: Vec<ContactAddress>,
+}
+
+/// Judges and applies configurations.
+pub trait Configurations: Send + Sync {
+    /// What stands against it; without an error among them it may be applied.
+    fn check(&self, submission: &Submission) -> Vec<Problem>;
+
+    /// Why nothing may be applied from here: the server was started with `--config`, which is then the only way.
+    fn read_only(&self) -> Option<String>;
+
+    /// Puts the addresses into the directory and gives the command that applies the rest. The addresses come first:
+    /// a configuration never names a contact that the directory does not have.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    fn prepare(&self, submission: Submission) -> Result<engine::Command, Fault>;
+}
+
+/// Shows Swan's own metrics.
+pub trait OwnMetrics: Send + Sync {
+    /// Prometheus text, version 0.0.4.
+    fn render(&self) -> String;
+    /// Counts a request that was answered.
+    fn answered(&self, route: &str, status: u16, took: std::time::Duration);
+}
