@@ -1,5 +1,10 @@
+use facts::Seq;
 use facts::oncall::{PageEnd, Purpose, Via};
-use kernel::{ContactId, GroupId, NotificationId, OverrideId, PageId, PersonId, PolicyId, RotationId, ServiceId, Timestamp};
+use kernel::{
+    ContactId, GroupId, NotificationId, OverrideId, PageId, PersonId, PolicyId, RotationId, ServiceId,
+    Timestamp,
+};
+use serde::{Deserialize, Serialize};
 
 /// What the on-call slice can be asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +30,8 @@ pub enum Command {
         /// Which way.
         via: Via,
     },
-    /// A person passes the page on to its next step at once.
+    /// A person passes the page on to its next step at once. An acknowledged page is nobody's again and walks on; at
+    /// the end of its policy it starts again with the first step.
     EscalatePage {
         /// Which page.
         page: PageId,
@@ -57,7 +63,8 @@ pub enum Command {
         /// The rest.
         body: String,
     },
-    /// What became of one attempt at a notification. A report that comes too late changes nothing.
+    /// What became of one attempt at a notification. A report that comes too late changes nothing, but that the
+    /// provider took the message is recorded whenever it is learned, whichever attempt it was.
     RecordOutcome {
         /// Which notification.
         notification: NotificationId,
@@ -81,6 +88,13 @@ pub enum Command {
     RemoveOverride {
         /// Which.
         id: OverrideId,
+    },
+    /// Swan started again: whoever carried the attempts that stand in the journal up to `head` is gone, and nobody
+    /// will report on them. Pages are sent again under the same key; mail to a list may have arrived and is not.
+    /// To be repeated until it leads to no fact.
+    Resume {
+        /// The journal's last entry before the start.
+        head: Seq,
     },
     /// A deadline passed.
     Wake(WakeReason),
@@ -120,7 +134,8 @@ pub enum Outcome {
 }
 
 /// Why the slice wakes; people see it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
     /// Nobody acknowledged the page within the step's wait.
     StepTimeout(PageId),

@@ -31,7 +31,7 @@ impl web::ports::Samples for SamplesPort {
         Ok(Appended {
             stored: appended.stored,
             refused: appended.refused.total(),
-            first_refusal: appended.first_refused.map(|refused| refused.to_string()),
+            first_refusal: appended.first_refused.map(|refused| kernel::Refuse::sentence(&refused)),
         })
     }
 }

@@ -250,7 +250,7 @@ fn open_samples(data: &DataDir, sync_each_append: bool) -> Result<metrics::Metri
     let config = metrics::Config { fsync, ..metrics::Config::default() };
     let opened = metrics::MetricsStore::open(Arc::new(metrics::StdDisk), data.path("metrics"), config);
     let (store, report) = opened.map_err(Failure::fault("open the samples"))?;
-    if let Some(torn) = &report.torn {
+    if let Some(torn) = &report.torn_end {
         tracing::info!(bytes = torn.bytes, "cut off what a crash left half written; it was never acknowledged");
     }
     Ok(store)

@@ -23,7 +23,7 @@ pub(crate) struct Error {
 
 /// The body of every error of the `/v1/` API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ErrorBody {
+pub(crate) struct ErrorBody {
     /// Stable, in snake case.
     #[schema(example = "no_such_incident")]
     pub code: String,

@@ -17,7 +17,7 @@ pub struct Ports {
     /// Takes samples.
     pub samples: Arc<dyn Samples>,
     /// Answers queries.
-    pub series: Arc<dyn promql::SeriesSource + Send + Sync>,
+    pub series: Arc<dyn promql::SeriesSource>,
     /// Takes request events.
     pub requests: Arc<dyn Requests>,
     /// Takes heartbeats.

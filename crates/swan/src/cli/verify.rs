@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     }
     let data = DataDir::lock(&arguments.data)?;
     let log = SqliteLog::open(&data.path("journal.db")).map_err(Failure::fault("open the journal"))?;
-    let verified = match journal::verify(&log, arguments.head.as_ref()) {
+    let verified = match journal::verify(&log, arguments.head) {
         Ok(verified) => verified,
         Err(fault) => {
             let detail = crate::runtime::delivery::in_full(&fault);

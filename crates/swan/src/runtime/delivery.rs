@@ -81,7 +81,10 @@ impl Deliverer {
 
     async fn deliver(&self, attempt: Attempt) {
         let (notification, number) = (attempt.notification, attempt.attempt);
-        let wanted = self.tools.view(move |world| oncall::is_wanted(&world.oncall, notification, number));
+        let wanted = self.tools.view(move |world| {
+            let due = world.oncall.notification(notification).and_then(oncall::Notification::due_attempt);
+            due.is_some_and(|due| due.attempt == number)
+        });
         if !wanted.await.unwrap_or(false) {
             return;
         }

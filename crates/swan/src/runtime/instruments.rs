@@ -17,7 +17,7 @@ pub(crate) struct Instruments {
     pub(crate) engine: Arc<dyn Port>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) samples: Arc<dyn Samples>,
-    pub(crate) series: Arc<dyn SeriesSource + Send + Sync>,
+    pub(crate) series: Arc<dyn SeriesSource>,
     pub(crate) requests: Arc<RequestCounter>,
     pub(crate) http: egress::http::Client,
 }
@@ -64,7 +64,7 @@ impl Instruments {
                 Ok(samples.into_iter().map(|(labels, _, value)| (labels, value)).collect())
             }
             promql::QueryResult::Scalar(_, value) => Ok(vec![(kernel::Labels::default(), value)]),
-            other => Err(format!("the result is a {}, not an instant vector", other.value_type())),
+            other => Err(format!("the result is a {:?}, not an instant vector", other.value_type())),
         }
     }
 

@@ -127,7 +127,7 @@ struct Filter {
 impl Filter {
     fn of(query: Option<&str>) -> Result<Self> {
         let mut filter = Self { matchers: Vec::new(), active: true, silenced: true };
-        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*name {
                 "filter" => filter.matchers.push(matcher(&value)?),
                 "active" => filter.active = value == "true",
@@ -150,7 +150,7 @@ fn matcher(text: &str) -> Result<promql::Matcher> {
     let operator = text.find(['=', '!']).ok_or_else(error)?;
     let (name, rest) = text.split_at(operator);
     let operators =
-        [("=~", promql::MatchOp::Matches), ("!~", promql::MatchOp::MatchesNot), ("!=", promql::MatchOp::NotEqual), ("=", promql::MatchOp::Equal)];
+        [("=~", promql::MatchOp::Regex), ("!~", promql::MatchOp::NotRegex), ("!=", promql::MatchOp::NotEqual), ("=", promql::MatchOp::Equal)];
     let (sign, op) = operators.into_iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(error)?;
     let value = rest[sign.len()..].trim();
     let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);

@@ -47,8 +47,8 @@ impl FromRequest<Doorway> for Parameters {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let is_form = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
         let in_body = if is_form { Raw::from_request(request, doorway).await?.0 } else { axum::body::Bytes::new() };
-        let pairs = form_urlencoded::parse(&in_body).chain(form_urlencoded::parse(in_query.as_bytes()));
-        Ok(Self(pairs.into_owned().collect()))
+        let pairs = url::form_urlencoded::parse(&in_body).chain(url::form_urlencoded::parse(in_query.as_bytes()));
+        Ok(Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Swan's own API. Every route is registered with its documentation; the document is served at `/openapi.json`.
 
-mod incidents;
+pub(crate) mod incidents;
 mod ingest;
 mod learning;
 mod ledger;
-mod oncall;
+pub(crate) mod oncall;
 mod shapes;
 mod system;
 

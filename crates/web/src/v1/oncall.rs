@@ -58,7 +58,6 @@ pub(crate) fn shown_pages(world: &World) -> Vec<ShownPage> {
             (None, Some(_)) => "exhausted",
             (None, None) => "walking",
         };
-        let next = page.next_move();
         ShownPage {
             id: page.id,
             title: page.title.clone(),
@@ -66,7 +65,7 @@ pub(crate) fn shown_pages(world: &World) -> Vec<ShownPage> {
             opened_at: page.opened_at,
             state,
             acknowledged_by,
-            next: page.deadline.zip(next).map(|(at, next)| format!("{next} at {at}")),
+            next: page.next_move().map(|(at, next)| next_in_words(at, &next)),
             responders: page.step.iter().flat_map(|step| &step.responders).map(|r| r.person.clone()).collect(),
         }
     });
@@ -76,11 +75,22 @@ pub(crate) fn shown_pages(world: &World) -> Vec<ShownPage> {
         service: header.service.clone(),
         opened_at: header.opened_at,
         state: "over",
-        acknowledged_by: header.acknowledged_by.as_ref().map(ToString::to_string),
+        acknowledged_by: header.acknowledged.as_ref().map(|taken| taken.by.to_string()),
         next: None,
         responders: Vec::new(),
     });
     open.chain(over).take(ROWS_MAX).collect()
+}
+
+/// What happens to a page next, and why.
+fn next_in_words(at: Timestamp, next: &oncall::NextMove) -> String {
+    match next {
+        oncall::NextMove::Step(position) => {
+            format!("goes to step {} at {at} unless somebody acknowledges", position.step + 1)
+        }
+        oncall::NextMove::Exhausted => format!("its policy ends at {at} unless somebody acknowledges"),
+        oncall::NextMove::StartsAgain(_) => format!("starts again at {at}, because nobody acknowledged"),
+    }
 }
 
 /// Pages: the open ones, then those that are over, newest first.
