@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use facts::alerting::Matcher;
-use kernel::{Labels, SilenceId, Timestamp};
+use kernel::{Fingerprint, GroupId, Labels, SilenceId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// What the alerting slice can be asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,17 +71,25 @@ pub struct PostedAlert {
     pub generator_url: Option<String>,
 }
 
-/// Why the slice wakes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Why the slice wakes. At one instant the earlier variant comes first: what is over or silenced is settled before
+/// anybody is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
-    /// A group has waited for its other alerts long enough.
-    GroupDue(kernel::GroupId),
-    /// An alert from elsewhere was not sent again in the time that its sender promised.
-    AlertExpires(kernel::Fingerprint),
     /// A silence ends.
     SilenceEnds(SilenceId),
     /// A silence begins: what it matches leaves its groups.
     SilenceBegins(SilenceId),
+    /// A silence matches more alerts than one decision takes in; this one is next.
+    SilenceReaches(SilenceId, Fingerprint),
+    /// An alert from elsewhere was not sent again in the time that its sender promised.
+    AlertExpires(Fingerprint),
+    /// The rule of an alert is no longer in the configuration.
+    RuleGone(Fingerprint),
+    /// An alert fires and is in no group yet: one decision takes in only so many.
+    AlertUnsettled(Fingerprint),
+    /// A group has waited for its other alerts long enough, or none of its alerts is left.
+    GroupDue(GroupId),
     /// A day of the low lane is over.
     LowDayEnds,
 }

@@ -11,6 +11,7 @@ mod command;
 pub mod port;
 mod react;
 mod refusal;
+pub mod turn;
 pub mod views;
 mod wake;
 mod world;

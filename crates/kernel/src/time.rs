@@ -37,7 +37,9 @@ impl Timestamp {
 
     /// The instant as jiff sees it; clamped to the years that jiff knows.
     pub fn to_jiff(self) -> jiff::Timestamp {
-        let clamped = self.0.clamp(jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond());
+        // Whole seconds: jiff's bounds in milliseconds are outside what it takes back.
+        let (min, max) = (jiff::Timestamp::MIN.as_second() * 1000, jiff::Timestamp::MAX.as_second() * 1000);
+        let clamped = self.0.clamp(min, max);
         jiff::Timestamp::from_millisecond(clamped).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 }
@@ -135,17 +137,130 @@ impl Neg for Span {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subsecond = self.0.rem_euclid(1000) != 0;
-        if subsecond { write!(f, "{:.3}", self.to_jiff()) } else { write!(f, "{:.0}", self.to_jiff()) }
+        match utc_text::write(self.0) {
+            Some(text) => f.write_str(text.as_str()),
+            None if self.0.rem_euclid(1000) != 0 => write!(f, "{:.3}", self.to_jiff()),
+            None => write!(f, "{:.0}", self.to_jiff()),
+        }
     }
 }
 
 impl FromStr for Timestamp {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(ms) = utc_text::read(text.as_bytes()) {
+            return Ok(Self(ms));
+        }
         text.parse::<jiff::Timestamp>()
             .map(Self::from)
             .map_err(|_| format!("`{text}` is not a time like `2026-11-20T09:30:00Z`"))
+    }
+}
+
+/// The form in which Swan itself writes instants, `YYYY-MM-DDTHH:MM:SS[.mmm]Z`: every fact carries at least one,
+/// so a replay reads millions of them. Anything else is left to jiff. The calendar arithmetic is Howard Hinnant's
+/// ("chrono-Compatible Low-Level Date Algorithms", `days_from_civil` and `civil_from_days`).
+mod utc_text {
+    const MS_PER_DAY: i64 = 86_400_000;
+
+    /// Text of at most 24 bytes.
+    pub(super) struct Text {
+        bytes: [u8; 24],
+        len: usize,
+    }
+
+    impl Text {
+        pub(super) fn as_str(&self) -> &str {
+            std::str::from_utf8(&self.bytes[..self.len]).expect("digits and punctuation are ASCII")
+        }
+    }
+
+    /// `None` where the text has another form, or names a day or time that does not exist.
+    pub(super) fn read(text: &[u8]) -> Option<i64> {
+        let fraction = match text.len() {
+            20 => 0,
+            24 if text[19] == b'.' => number(&text[20..23])?,
+            _ => return None,
+        };
+        let punctuated = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (text.len() - 1, b'Z')];
+        if punctuated.iter().any(|&(at, byte)| text[at] != byte) {
+            return None;
+        }
+        let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
+        let (hour, minute, second) = (number(&text[11..13])?, number(&text[14..16])?, number(&text[17..19])?);
+        let exists = (1..=12).contains(&month)
+            && (1..=days_in(year, month)).contains(&day)
+            && hour < 24
+            && minute < 60
+            && second < 60;
+        let ms = ((hour * 60 + minute) * 60 + second) * 1000 + fraction;
+        exists.then(|| days_from_civil(year, month, day) * MS_PER_DAY + ms)
+    }
+
+    /// `None` outside the years 0 to 9999. Milliseconds are written only where there are some.
+    pub(super) fn write(ms: i64) -> Option<Text> {
+        let (year, month, day) = civil_from_days(ms.div_euclid(MS_PER_DAY));
+        if !(0..=9999).contains(&year) {
+            return None;
+        }
+        let in_day = ms.rem_euclid(MS_PER_DAY);
+        let mut bytes = *b"0000-00-00T00:00:00.000Z";
+        let seconds = in_day / 1000;
+        digits(&mut bytes[..4], year);
+        digits(&mut bytes[5..7], month);
+        digits(&mut bytes[8..10], day);
+        digits(&mut bytes[11..13], seconds / 3600);
+        digits(&mut bytes[14..16], seconds / 60 % 60);
+        digits(&mut bytes[17..19], seconds % 60);
+        let fraction = in_day % 1000;
+        if fraction == 0 {
+            bytes[19] = b'Z';
+            return Some(Text { bytes, len: 20 });
+        }
+        digits(&mut bytes[20..23], fraction);
+        Some(Text { bytes, len: 24 })
+    }
+
+    fn number(digits: &[u8]) -> Option<i64> {
+        digits.iter().try_fold(0, |n, digit| digit.is_ascii_digit().then(|| n * 10 + i64::from(digit - b'0')))
+    }
+
+    fn digits(place: &mut [u8], mut number: i64) {
+        for digit in place.iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    }
+
+    fn days_in(year: i64, month: i64) -> i64 {
+        match month {
+            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        }
+    }
+
+    fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+        let year = if month <= 2 { year - 1 } else { year };
+        let era = year.div_euclid(400);
+        let year_of_era = year.rem_euclid(400);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        era * 146_097 + day_of_era - 719_468
+    }
+
+    fn civil_from_days(days: i64) -> (i64, i64, i64) {
+        let days = days + 719_468;
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        (year, month, day)
     }
 }
 
@@ -228,8 +343,18 @@ macro_rules! serde_as_text {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                struct Text;
+                impl serde::de::Visitor<'_> for Text {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("a string")
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                // A visitor, because `Cow<str>` is always read as an owned string.
+                deserializer.deserialize_str(Text)
             }
         }
     };
@@ -243,13 +368,61 @@ mod tests {
 
     #[test]
     fn spans_read_as_prometheus_writes_them() {
-        for (text, ms) in [("0", 0), ("15s", 15_000), ("1h30m", 5_400_000), ("250ms", 250), ("1w", 604_800_000)] {
+        for (text, ms) in
+            [("0", 0), ("15s", 15_000), ("1h30m", 5_400_000), ("250ms", 250), ("1w", 604_800_000)]
+        {
             assert_eq!(text.parse::<Span>(), Ok(Span::from_millis(ms)), "{text}");
         }
         for text in ["", "s", "1", "1m1h", "1m1m", "-1s", "1.5h", "99999999999999y"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
         assert_eq!(Span::from_millis(90_061_250).to_string(), "1d1h1m1s250ms");
+    }
+
+    #[test]
+    fn instants_read_and_write_as_jiff_does_in_every_year() {
+        let mut rng = crate::Rng::new(7);
+        let year_0 = -62_167_219_200_000_i64;
+        let jiff_max = jiff::Timestamp::MAX.as_second() * 1000;
+        let width = (jiff_max - year_0) as u64;
+        let mut instants: Vec<i64> = (0..20_000).map(|_| year_0 + rng.below(width) as i64).collect();
+        let days = (0..40_000).map(|day| day * 86_400_000 - 1 + i64::from(day % 2 == 0));
+        instants.extend(days.chain([year_0 - 1, year_0, jiff_max, 0, -1]));
+        for ms in instants {
+            let instant = Timestamp::from_millis(ms);
+            let whole = instant.floor(Span::from_secs(1));
+            assert_eq!(whole.to_string(), format!("{:.0}", whole.to_jiff()));
+            if instant != whole {
+                assert_eq!(instant.to_string(), format!("{:.3}", instant.to_jiff()));
+            }
+            assert_eq!(instant.to_string().parse(), Ok(instant));
+        }
+        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-30T22:00:00.000Z");
+    }
+
+    #[test]
+    fn only_instants_that_exist_are_read() {
+        for text in ["2024-02-29T00:00:00Z", "2000-02-29T23:59:59Z", "2026-11-20T10:30:00.5+01:00"] {
+            let by_jiff = Timestamp::from(text.parse::<jiff::Timestamp>().unwrap());
+            assert_eq!(text.parse(), Ok(by_jiff), "{text}");
+        }
+        for text in [
+            "",
+            "2026-11-20",
+            "2023-02-29T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-04-31T00:00:00Z",
+            "2026-04-00T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:60:00Z",
+            "2026-01-01T00:00:61Z",
+            "2026-01-01T00:00:00.12xZ",
+            "2026x01-01T00:00:00Z",
+        ] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 
     #[test]

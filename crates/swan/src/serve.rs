@@ -86,7 +86,8 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
     let address = listener.local_addr().map_err(Failure::listen(options.listen.to_string()))?;
     let public_url = options.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
 
-    let (outbox, line) = Outbox::new(engine.world());
+    let replayed = engine.world().head();
+    let (outbox, line) = Outbox::new();
     let (herald, in_force) = Herald::new(engine.world());
     let (head_teller, head) = HeadTeller::new(engine.world());
     let listeners: Vec<Box<dyn Listener>> = vec![Box::new(outbox), Box::new(herald), Box::new(head_teller)];
@@ -98,8 +99,20 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
         let applied = submit(&handle, Actor::Configuration, command).await;
         applied.map_err(Failure::fault("apply the configuration"))?.map_err(Failure::refused)?;
     }
+    resume(&handle, replayed).await?;
     let parts = Parts { options, clock, directory, reader, store, handle, in_force, head, public_url };
     parts.open_doors(listener, address, data, line, ended)
+}
+
+/// Asks anew for every notification that was on its way when the process before ended.
+async fn resume(handle: &Handle, head: facts::Seq) -> Result<(), Failure> {
+    loop {
+        let decided = submit(handle, Actor::Swan, oncall::Command::Resume { head }.into()).await;
+        let decided = decided.map_err(Failure::fault("resume deliveries"))?.map_err(Failure::refused)?;
+        if decided.entries.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 /// What is shared between the doors and the tasks.

@@ -7,6 +7,6 @@ mod story;
 mod words;
 
 pub use group::group_in_words;
-pub use status_page::{ComponentView, DayBar, ServiceView, StatusPageView, status_page};
+pub use status_page::{BAR_DAYS, ComponentView, DayBar, ServiceView, StatusPageView, status_page};
 pub use story::{post_mortem_markdown, streams_of_incident, streams_of_page, timeline};
 pub use words::in_words;

@@ -5,7 +5,7 @@ use status::PublicIncident;
 use crate::World;
 
 /// Days that a bar shows.
-const BAR_DAYS: i64 = 90;
+pub const BAR_DAYS: i64 = 90;
 
 /// What a status page shows.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,6 +11,7 @@ use facts::Entry;
 use facts::configuration::{Channel, EmailChannel, SecretRef, StartTls};
 use facts::oncall::Purpose;
 use kernel::limits::DELIVERIES_IN_FLIGHT_MAX;
+use kernel::{NotificationId, Span, Timestamp};
 use oncall::{Attempt, Outcome};
 use store::{ContactRow, Directory};
 use tokio::sync::{Semaphore, mpsc};
@@ -20,6 +21,8 @@ use super::instruments::Instruments;
 use super::secrets;
 use crate::own_metrics::OwnCounters;
 
+/// How long one attempt may take; well under its lease in the engine.
+const HAND_OVER_MAX: Span = Span::from_secs(40);
 /// How long a webhook's receiver may take.
 const WEBHOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
 
@@ -34,13 +37,9 @@ pub(crate) type Line = mpsc::UnboundedReceiver<Attempt>;
 
 impl Outbox {
     /// An outbox, and the line that a [`Deliverer`] takes attempts from. Attempts that were open when the process
-    /// stopped come first.
-    pub(crate) fn new(world: &World) -> (Self, Line) {
+    /// stopped are asked for anew by `oncall::Command::Resume`.
+    pub(crate) fn new() -> (Self, Line) {
         let (line, taken) = mpsc::unbounded_channel();
-        for attempt in oncall::due_attempts(&world.oncall) {
-            // The receiver is held by the caller.
-            _ = line.send(attempt);
-        }
         (Self { line }, taken)
     }
 }
@@ -81,14 +80,15 @@ impl Deliverer {
 
     async fn deliver(&self, attempt: Attempt) {
         let (notification, number) = (attempt.notification, attempt.attempt);
-        let wanted = self.tools.view(move |world| {
-            let due = world.oncall.notification(notification).and_then(oncall::Notification::due_attempt);
-            due.is_some_and(|due| due.attempt == number)
-        });
+        let now = self.tools.clock.now();
+        let wanted = self.tools.view(move |world| is_wanted(world, notification, number, now));
         if !wanted.await.unwrap_or(false) {
             return;
         }
-        let outcome = self.hand_over(&attempt).await;
+        let handed_over = tokio::time::timeout(HAND_OVER_MAX.to_std(), self.hand_over(&attempt)).await;
+        let outcome = handed_over.unwrap_or_else(|_| Outcome::Unknown {
+            detail: format!("the provider did not answer within {HAND_OVER_MAX}"),
+        });
         self.counters.delivered(attempt.channel, &outcome);
         if !matches!(outcome, Outcome::HandedOver { .. }) {
             tracing::info!(%notification, number, ?outcome, "a notification was not handed over");
@@ -161,7 +161,7 @@ impl Deliverer {
             from: mailbox(Some("Swan"), &channel.from)?,
             to: vec![mailbox(contact.display_name.as_deref(), &contact.address)?],
             subject: attempt.subject.clone(),
-            message_id: format!("<{key}@{domain}>"),
+            message_id: format!("{key}@{domain}"),
             date: self.tools.clock.now(),
             text,
             html: None,
@@ -226,6 +226,17 @@ impl Deliverer {
             egress::Advice::OutcomeUnknown => Outcome::Unknown { detail },
         }
     }
+}
+
+/// Whether this attempt is the one that is due, and can end before its lease does. One that waited in line for too
+/// long is left to its lease, which asks for the next.
+fn is_wanted(world: &World, notification: NotificationId, attempt: u32, now: Timestamp) -> bool {
+    let Some(found) = world.oncall.notification(notification) else { return false };
+    let in_time = match found.status {
+        oncall::Status::InFlight { since, .. } => now + HAND_OVER_MAX < since + oncall::limits::ATTEMPT_LEASE,
+        _ => false,
+    };
+    in_time && found.due_attempt().is_some_and(|due| due.attempt == attempt)
 }
 
 enum Compose {

@@ -1,0 +1,244 @@
+use super::TemplateError;
+
+/// A piece of a template: text, or what stands between `{{` and `}}`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Piece {
+    Text(String),
+    Action { offset: usize, tokens: Vec<Placed> },
+}
+
+/// A token and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Placed {
+    pub(super) offset: usize,
+    pub(super) token: Token,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Token {
+    /// A function's name or a keyword.
+    Word(String),
+    /// `$name.field.field`.
+    Variable(String, Vec<String>),
+    /// `.field.field`; empty for a lone dot.
+    Dot(Vec<String>),
+    Text(String),
+    Int(i64),
+    Float(f64),
+    Pipe,
+    Open,
+    Close,
+}
+
+/// Cuts a template into its pieces, with the spaces that trim markers take away already gone.
+pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, TemplateError> {
+    let mut pieces = Vec::new();
+    let (mut at, mut trims_next) = (0, false);
+    loop {
+        let open = text[at..].find("{{").map(|found| at + found);
+        let mut plain = &text[at..open.unwrap_or(text.len())];
+        if trims_next {
+            plain = plain.trim_start_matches(is_space);
+        }
+        let Some(open) = open else {
+            pieces.push(Piece::Text(plain.to_owned()));
+            return Ok(pieces);
+        };
+        let mut inside = open + 2;
+        let marker = text[inside..].strip_prefix('-').is_some_and(|rest| rest.starts_with(is_space));
+        if marker {
+            plain = plain.trim_end_matches(is_space);
+            inside += 2;
+        }
+        pieces.push(Piece::Text(plain.to_owned()));
+        let comment_at =
+            if marker { text.len() - text[inside..].trim_start_matches(is_space).len() } else { inside };
+        if text[comment_at..].starts_with("/*") {
+            (at, trims_next) = comment(text, comment_at)?;
+            continue;
+        }
+        let mut lexer = Lexer { text, at: inside, tokens: Vec::new() };
+        trims_next = lexer.action(open)?;
+        at = lexer.at;
+        pieces.push(Piece::Action { offset: open, tokens: lexer.tokens });
+    }
+}
+
+/// Where the text after a comment begins, and whether it is trimmed.
+fn comment(text: &str, at: usize) -> Result<(usize, bool), TemplateError> {
+    let unclosed = || TemplateError::new(at, "a comment has no end").hint("close it with `*/}}`");
+    let end = at + text[at..].find("*/").ok_or_else(unclosed)? + 2;
+    let after = text[end..].trim_start_matches(is_space);
+    let trims = after.len() < text.len() - end && after.starts_with("-}}");
+    match trims {
+        true => Ok((text.len() - after.len() + 3, true)),
+        false if text[end..].starts_with("}}") => Ok((end + 2, false)),
+        false => Err(TemplateError::new(end, "a comment has to be alone in its braces")),
+    }
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+fn is_word(c: char) -> bool {
+    c == '_' || c.is_alphanumeric()
+}
+
+struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+    tokens: Vec<Placed>,
+}
+
+impl Lexer<'_> {
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    /// Reads up to and over `}}`; true where it trims what follows.
+    fn action(&mut self, open: usize) -> Result<bool, TemplateError> {
+        loop {
+            let spaces = self.rest().len() - self.rest().trim_start_matches(is_space).len();
+            self.at += spaces;
+            if spaces > 0 && self.rest().starts_with("-}}") {
+                self.at += 3;
+                return Ok(true);
+            }
+            if self.rest().starts_with("}}") {
+                self.at += 2;
+                return Ok(false);
+            }
+            let offset = self.at;
+            let Some(first) = self.rest().chars().next() else {
+                return Err(TemplateError::new(open, "`{{` has no `}}`"));
+            };
+            let token = self.token(first)?;
+            self.tokens.push(Placed { offset, token });
+        }
+    }
+
+    fn token(&mut self, first: char) -> Result<Token, TemplateError> {
+        let offset = self.at;
+        match first {
+            '|' | '(' => {
+                self.at += 1;
+                Ok(if first == '|' { Token::Pipe } else { Token::Open })
+            }
+            ')' => {
+                self.at += 1;
+                match self.rest().starts_with('.') {
+                    true => Err(unsupported(offset + 1, "a field of a parenthesis")),
+                    false => Ok(Token::Close),
+                }
+            }
+            '"' => self.quoted(),
+            '`' => {
+                let body = &self.text[offset + 1..];
+                let end =
+                    body.find('`').ok_or_else(|| TemplateError::new(offset, "a text has no closing '`'"))?;
+                self.at = offset + 1 + end + 1;
+                Ok(Token::Text(body[..end].to_owned()))
+            }
+            '\'' => {
+                Err(unsupported(offset, "a character constant").hint("write it as text, in double quotes"))
+            }
+            '$' => {
+                self.at += 1;
+                let name = self.word();
+                let fields = self.fields()?;
+                Ok(Token::Variable(name, fields))
+            }
+            '.' if self.rest()[1..].starts_with(|c: char| c.is_ascii_digit()) => self.number(),
+            '.' => {
+                let fields = self.fields()?;
+                if fields.is_empty() {
+                    self.at += 1;
+                }
+                Ok(Token::Dot(fields))
+            }
+            '+' | '-' | '0'..='9' => self.number(),
+            ':' | '=' => Err(unsupported(offset, "a variable of one's own")),
+            ',' => Err(TemplateError::new(offset, "`,` does not belong here")),
+            c if is_word(c) => Ok(Token::Word(self.word())),
+            c => Err(TemplateError::new(offset, format!("`{c}` does not belong here"))),
+        }
+    }
+
+    fn word(&mut self) -> String {
+        let end = self.rest().find(|c| !is_word(c)).unwrap_or(self.rest().len());
+        let word = self.rest()[..end].to_owned();
+        self.at += end;
+        word
+    }
+
+    /// `.a.b`; none where no name follows the dot.
+    fn fields(&mut self) -> Result<Vec<String>, TemplateError> {
+        let mut fields = Vec::new();
+        while self.rest().strip_prefix('.').is_some_and(|rest| rest.starts_with(is_word)) {
+            self.at += 1;
+            fields.push(self.word());
+        }
+        if !fields.is_empty() && self.rest().starts_with('.') {
+            return Err(TemplateError::new(self.at, "a `.` has no name after it"));
+        }
+        Ok(fields)
+    }
+
+    fn number(&mut self) -> Result<Token, TemplateError> {
+        let offset = self.at;
+        let (mut length, mut takes_sign) = (0, true);
+        for c in self.rest().chars() {
+            let is_sign = takes_sign && matches!(c, '+' | '-');
+            if !is_sign && c != '.' && !is_word(c) {
+                break;
+            }
+            takes_sign = matches!(c, 'e' | 'E');
+            length += c.len_utf8();
+        }
+        let text = &self.text[offset..offset + length];
+        self.at += length;
+        if let Ok(int) = text.parse() {
+            return Ok(Token::Int(int));
+        }
+        let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+        match text.parse() {
+            Ok(float) if plain => Ok(Token::Float(float)),
+            _ => {
+                Err(TemplateError::new(offset, format!("`{text}` is not a number"))
+                    .hint("write it in decimals"))
+            }
+        }
+    }
+
+    fn quoted(&mut self) -> Result<Token, TemplateError> {
+        let offset = self.at;
+        let mut text = String::new();
+        let mut chars = self.text[offset + 1..].char_indices();
+        while let Some((place, c)) = chars.next() {
+            match c {
+                '"' => {
+                    self.at = offset + 1 + place + 1;
+                    return Ok(Token::Text(text));
+                }
+                '\n' => break,
+                '\\' => match chars.next() {
+                    Some((_, 'n')) => text.push('\n'),
+                    Some((_, 't')) => text.push('\t'),
+                    Some((_, 'r')) => text.push('\r'),
+                    Some((_, c @ ('\\' | '"'))) => text.push(c),
+                    _ => {
+                        let error = unsupported(offset + 1 + place, "this escape");
+                        return Err(error.hint("use a text between backquotes, where `\\` stands for itself"));
+                    }
+                },
+                c => text.push(c),
+            }
+        }
+        Err(TemplateError::new(offset, "a text has no closing `\"`"))
+    }
+}
+
+pub(super) fn unsupported(offset: usize, what: impl std::fmt::Display) -> TemplateError {
+    TemplateError::new(offset, format!("not supported yet: {what}"))
+}

@@ -1,0 +1,118 @@
+//! Sorted lists of series, and the algebra of them.
+
+/// The series with one value of one label, ascending. Most values of a busy index have one series.
+#[derive(Debug)]
+pub(super) enum Postings {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl Postings {
+    pub(super) fn as_slice(&self) -> &[u32] {
+        match self {
+            Postings::One(series) => std::slice::from_ref(series),
+            Postings::Many(list) => list,
+        }
+    }
+
+    /// Adds a series; they are numbered upwards, so mostly at the end.
+    pub(super) fn insert(&mut self, series: u32) {
+        let list = match self {
+            Postings::One(first) => {
+                *self = Postings::Many(vec![*first]);
+                return self.insert(series);
+            }
+            Postings::Many(list) => list,
+        };
+        if list.last().is_none_or(|last| *last < series) {
+            list.push(series);
+        } else if let Err(position) = list.binary_search(&series) {
+            list.insert(position, series);
+        }
+    }
+
+    /// Takes out the series of a sorted list; tells whether none is left.
+    pub(super) fn remove(&mut self, gone: &[u32]) -> bool {
+        match self {
+            Postings::One(series) => gone.binary_search(series).is_ok(),
+            Postings::Many(list) => {
+                subtract(list, gone);
+                list.shrink_to(list.len() * 2);
+                list.is_empty()
+            }
+        }
+    }
+}
+
+/// Keeps what is in the other list too.
+pub(super) fn intersect(list: &mut Vec<u32>, other: &[u32]) {
+    retain_by_presence(list, other, true);
+}
+
+/// Keeps what is not in the other list.
+pub(super) fn subtract(list: &mut Vec<u32>, other: &[u32]) {
+    retain_by_presence(list, other, false);
+}
+
+/// One that is this much longer is searched rather than walked.
+const SEARCH_FACTOR: usize = 16;
+
+fn retain_by_presence(list: &mut Vec<u32>, other: &[u32], present: bool) {
+    if other.len() / SEARCH_FACTOR > list.len() {
+        list.retain(|series| other.binary_search(series).is_ok() == present);
+        return;
+    }
+    let mut rest = other;
+    list.retain(|series| {
+        let smaller = rest.iter().take_while(|other| *other < series).count();
+        rest = &rest[smaller..];
+        (rest.first() == Some(series)) == present
+    });
+}
+
+/// Everything in any of the lists. They hold different series, because a series has one value of a label.
+pub(super) fn unite<'a>(lists: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
+    let mut all: Vec<u32> = Vec::new();
+    let mut runs = 0;
+    for list in lists {
+        all.extend_from_slice(list);
+        runs += 1;
+    }
+    if runs > 1 {
+        // A stable sort finds the ascending runs and merges them.
+        all.sort();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn the_algebra_is_that_of_sets(
+            a in prop::collection::btree_set(0_u32..200, 0..60),
+            b in prop::collection::btree_set(0_u32..3000, 0..1500),
+        ) {
+            let list = |set: &BTreeSet<u32>| set.iter().copied().collect::<Vec<_>>();
+            let (mut both, mut less) = (list(&a), list(&a));
+            intersect(&mut both, &list(&b));
+            subtract(&mut less, &list(&b));
+            prop_assert_eq!(both, a.intersection(&b).copied().collect::<Vec<_>>());
+            prop_assert_eq!(less, a.difference(&b).copied().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn series_may_come_out_of_order_and_twice() {
+        let mut postings = Postings::One(5);
+        [9, 2, 9, 7].into_iter().for_each(|series| postings.insert(series));
+        assert_eq!(postings.as_slice(), [2, 5, 7, 9]);
+        assert!(!postings.remove(&[1, 5, 9]));
+        assert_eq!(postings.as_slice(), [2, 7]);
+        assert!(postings.remove(&[2, 7]) && Postings::One(3).remove(&[3]));
+    }
+}
