@@ -2,8 +2,10 @@
 //! numbered, and shows its kind in a prefix (`inc_7`).
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An id's text was not of the form that its type has.
@@ -20,6 +22,21 @@ impl fmt::Display for IdError {
 }
 
 impl std::error::Error for IdError {}
+
+/// Reads an id from borrowed text: a replay reads millions of them.
+struct TextVisitor<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = IdError>> Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
 
 macro_rules! numbered_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
@@ -54,8 +71,7 @@ macro_rules! numbered_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str(TextVisitor(PhantomData))
             }
         }
     };

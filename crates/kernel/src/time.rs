@@ -295,7 +295,8 @@ impl FromStr for Span {
         if text == "0" {
             return Ok(Self::ZERO);
         }
-        let (mut rest, mut total, mut smallest) = (text, 0_i64, i64::MAX);
+        let (sign, written) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+        let (mut rest, mut total, mut smallest) = (written, 0_i64, i64::MAX);
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;
             let count: i64 = rest[..digits].parse().map_err(|_| error())?;
@@ -309,9 +310,14 @@ impl FromStr for Span {
             total = count.checked_mul(unit).and_then(|ms| total.checked_add(ms)).ok_or_else(error)?;
             rest = &rest[letters..];
         }
-        if smallest == i64::MAX { Err(error()) } else { Ok(Self(total)) }
+        let fits = smallest != i64::MAX && total <= SPAN_MAX.0;
+        if fits { Ok(Self(sign * total)) } else { Err(error()) }
     }
 }
+
+/// The longest span that can be read. A time plus such a span can still be written as RFC 3339, whose years have four
+/// digits: a fact that could not be read back would keep the program from starting.
+const SPAN_MAX: Span = Span(1000 * 365 * 86_400_000);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -373,7 +379,8 @@ mod tests {
         {
             assert_eq!(text.parse::<Span>(), Ok(Span::from_millis(ms)), "{text}");
         }
-        for text in ["", "s", "1", "1m1h", "1m1m", "-1s", "1.5h", "99999999999999y"] {
+        assert_eq!((-Span::from_secs(90)).to_string().parse(), Ok(-Span::from_secs(90)));
+        for text in ["", "s", "1", "1m1h", "1m1m", "--1s", "-", "1.5h", "1001y", "99999999999999y"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
         assert_eq!(Span::from_millis(90_061_250).to_string(), "1d1h1m1s250ms");

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use facts::{Entry, Seq, Stream};
 use journal::ReadLog;
-use kernel::{Actor, PageId, PersonId, Span};
-use store::{ContactOwner, ContactRow, Directory, SqliteReader, TokenKind};
-use web::ports::{Appended, Caller, Fault, Problem, Role, SeriesSamples, Submission};
+use kernel::{Actor, PageId, PersonId, Refuse, Span};
+use store::{ContactOwner, ContactRow, Directory, DirectoryError, SqliteReader, TokenKind};
+use web::ports::{Appended, Caller, Fault, NotKept, Problem, Role, SeriesSamples, Submission};
 
 use crate::clock::Clock;
 use crate::config::{check, hash};
@@ -18,20 +18,35 @@ use crate::runtime::secrets;
 /// How long a person stays signed in.
 const SESSION_LASTS: Span = Span::from_days(14);
 
+/// How far ahead of our clock a sample may be. Without a bound, one mistaken clock would make everything after it too
+/// old for its series.
+const AHEAD_MAX: Span = Span::from_mins(10);
+
 /// The metrics store as the doors see it.
-pub(crate) struct SamplesPort(pub(crate) Arc<metrics::MetricsStore>);
+pub(crate) struct SamplesPort {
+    pub(crate) store: Arc<metrics::MetricsStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
 
 impl web::ports::Samples for SamplesPort {
     fn append(&self, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault> {
-        let batch: Vec<metrics::SeriesSamples<'_>> = batch
+        let latest = (self.clock.now() + AHEAD_MAX).as_millis();
+        let in_time = |series: &&SeriesSamples<'_>| series.samples.iter().all(|(at, _)| *at <= latest);
+        let kept: Vec<metrics::SeriesSamples<'_>> = batch
             .iter()
+            .filter(in_time)
             .map(|series| metrics::SeriesSamples { labels: series.labels, samples: series.samples })
             .collect();
-        let appended = self.0.append(&batch).map_err(|fault| failed("write samples", &fault))?;
+        let ahead = batch.iter().filter(|series| !in_time(series));
+        let early: u64 = ahead.clone().map(|series| series.samples.len() as u64).sum();
+        let first_early = ahead.clone().next().map(|series| {
+            format!("the sender's clock is more than {AHEAD_MAX} ahead of ours, for {:?}", series.labels)
+        });
+        let appended = self.store.append(&kept).map_err(|fault| failed("write samples", &fault))?;
         Ok(Appended {
             stored: appended.stored,
-            refused: appended.refused.total(),
-            first_refusal: appended.first_refused.map(|refused| kernel::Refuse::sentence(&refused)),
+            refused: appended.refused.total() + early,
+            first_refusal: first_early.or_else(|| appended.first_refused.map(|refused| refused.sentence())),
         })
     }
 }
@@ -110,6 +125,27 @@ impl web::ports::Directory for DirectoryPort {
         self.directory.end_session(cookie).map(|_| ()).map_err(|fault| failed("end a session", &fault))
     }
 
+    fn create_token(&self, name: &str, role: Role) -> Result<String, NotKept> {
+        let kind = match role {
+            Role::Admin => TokenKind::Admin,
+            Role::Ingest => TokenKind::Ingest,
+            Role::Responder => TokenKind::Api,
+        };
+        let token = secrets::token();
+        self.directory
+            .create_token(name, kind, &token, self.clock.now())
+            .map_err(not_kept("keep a token"))?;
+        Ok(token)
+    }
+
+    fn revoke_token(&self, name: &str) -> Result<bool, Fault> {
+        self.directory.revoke_token(name).map_err(|fault| failed("revoke a token", &fault))
+    }
+
+    fn set_password(&self, person: &PersonId, password: &str) -> Result<(), NotKept> {
+        self.directory.set_password(person, password).map_err(not_kept("keep a password"))
+    }
+
     fn acknowledge_link(&self, token: &str) -> Result<Option<(PageId, PersonId)>, Fault> {
         let found = self.directory.find_link(token, self.clock.now());
         let found = found.map_err(|fault| failed("read a link", &fault))?;
@@ -171,6 +207,15 @@ fn owner(contact: &web::ports::ContactAddress) -> ContactOwner {
         (None, Some(("webhook", name))) => ContactOwner::Webhook(name.to_owned()),
         (None, Some((_, name))) => ContactOwner::List(name.to_owned()),
         (None, None) => ContactOwner::List(contact.contact.to_string()),
+    }
+}
+
+fn not_kept(doing: &'static str) -> impl FnOnce(DirectoryError) -> NotKept {
+    move |error| match error {
+        DirectoryError::Refused(refusal) => {
+            NotKept::Refused { code: refusal.code(), sentence: refusal.sentence(), hint: refusal.hint() }
+        }
+        DirectoryError::Fault(fault) => NotKept::Fault(failed(doing, &fault)),
     }
 }
 

@@ -75,7 +75,8 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
     let submission = options.config.as_deref().map(crate::config::load).transpose()?;
     let data = DataDir::lock(&options.data)?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
-    let directory = Directory::open(&data.path("directory.db")).map_err(Failure::fault("open the directory"))?;
+    let directory =
+        Directory::open(&data.path("directory.db")).map_err(Failure::fault("open the directory"))?;
     let (engine, journal) = replay(&data)?;
     let reader = journal.log().reader();
     let store = Arc::new(open_samples(&data, options.sync_each_append)?);
@@ -86,7 +87,6 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
     let address = listener.local_addr().map_err(Failure::listen(options.listen.to_string()))?;
     let public_url = options.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
 
-    let replayed = engine.world().head();
     let (outbox, line) = Outbox::new();
     let (herald, in_force) = Herald::new(engine.world());
     let (head_teller, head) = HeadTeller::new(engine.world());
@@ -99,20 +99,8 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
         let applied = submit(&handle, Actor::Configuration, command).await;
         applied.map_err(Failure::fault("apply the configuration"))?.map_err(Failure::refused)?;
     }
-    resume(&handle, replayed).await?;
     let parts = Parts { options, clock, directory, reader, store, handle, in_force, head, public_url };
     parts.open_doors(listener, address, data, line, ended)
-}
-
-/// Asks anew for every notification that was on its way when the process before ended.
-async fn resume(handle: &Handle, head: facts::Seq) -> Result<(), Failure> {
-    loop {
-        let decided = submit(handle, Actor::Swan, oncall::Command::Resume { head }.into()).await;
-        let decided = decided.map_err(Failure::fault("resume deliveries"))?.map_err(Failure::refused)?;
-        if decided.entries.is_empty() {
-            return Ok(());
-        }
-    }
 }
 
 /// What is shared between the doors and the tasks.
@@ -138,7 +126,8 @@ impl Parts {
         ended: oneshot::Receiver<Result<(), Failure>>,
     ) -> Result<Server, Failure> {
         let counters = Arc::new(OwnCounters::default());
-        let samples: Arc<dyn web::ports::Samples> = Arc::new(SamplesPort(Arc::clone(&self.store)));
+        let samples: Arc<dyn web::ports::Samples> =
+            Arc::new(SamplesPort { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock) });
         let series: Arc<dyn promql::SeriesSource> = Arc::clone(&self.store) as _;
         let requests = RequestCounter::restore(Arc::clone(&samples), &*series, Arc::clone(&self.clock));
         let requests = Arc::new(requests.map_err(Failure::fault("restore the request counts"))?);
@@ -208,7 +197,11 @@ impl Parts {
                 file: self.options.config.as_ref().map(|path| path.display().to_string()),
             }),
             clock: Arc::new(WallClock),
-            own_metrics: Arc::new(OwnMetrics { counters, store: Arc::clone(&self.store), head: self.head.clone() }),
+            own_metrics: Arc::new(OwnMetrics {
+                counters,
+                store: Arc::clone(&self.store),
+                head: self.head.clone(),
+            }),
         }
     }
 }
@@ -264,7 +257,10 @@ fn open_samples(data: &DataDir, sync_each_append: bool) -> Result<metrics::Metri
     let opened = metrics::MetricsStore::open(Arc::new(metrics::StdDisk), data.path("metrics"), config);
     let (store, report) = opened.map_err(Failure::fault("open the samples"))?;
     if let Some(torn) = &report.torn_end {
-        tracing::info!(bytes = torn.bytes, "cut off what a crash left half written; it was never acknowledged");
+        tracing::info!(
+            bytes = torn.bytes,
+            "cut off what a crash left half written; it was never acknowledged"
+        );
     }
     Ok(store)
 }

@@ -9,7 +9,7 @@ use kernel::Refuse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::ports::Fault;
+use crate::ports::{Fault, NotKept};
 
 /// Seconds after which a caller that was turned away may come back.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -76,6 +76,19 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         tracing::error!(%fault, "a request could not be served");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "fault", fault.to_string())
+    }
+}
+
+impl From<NotKept> for Error {
+    fn from(not_kept: NotKept) -> Self {
+        match not_kept {
+            NotKept::Refused { code, sentence, hint } => {
+                let mut error = Self::new(StatusCode::CONFLICT, code, sentence);
+                error.body.hint = hint;
+                error
+            }
+            NotKept::Fault(fault) => fault.into(),
+        }
     }
 }
 

@@ -168,6 +168,24 @@ pub struct Caller {
     pub role: Role,
 }
 
+/// Why a credential was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum NotKept {
+    /// The directory said no.
+    #[error("{sentence}")]
+    Refused {
+        /// A stable code.
+        code: &'static str,
+        /// Which rule stands against it.
+        sentence: String,
+        /// What to do instead.
+        hint: Option<String>,
+    },
+    /// The directory failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 /// Knows callers and links.
 pub trait Directory: Send + Sync {
     /// Who presents this token; `None` where nobody does.
@@ -194,6 +212,24 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// When the directory cannot be written.
     fn sign_out(&self, cookie: &str) -> Result<(), Fault>;
+
+    /// Makes a token; its text, which is shown once.
+    ///
+    /// # Errors
+    /// When the name is taken or there are too many, or when the directory cannot be written.
+    fn create_token(&self, name: &str, role: Role) -> Result<String, NotKept>;
+
+    /// Takes a token back; false where nobody has it.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    fn revoke_token(&self, name: &str) -> Result<bool, Fault>;
+
+    /// Sets a person's password. Slow on purpose (argon2id): call it on a blocking thread.
+    ///
+    /// # Errors
+    /// When the password is too short or too long, or when the directory cannot be written.
+    fn set_password(&self, person: &PersonId, password: &str) -> Result<(), NotKept>;
 
     /// The page and person that an acknowledge link was made for.
     ///

@@ -28,7 +28,8 @@ pub(crate) struct ApplyArguments {
 
 pub(crate) async fn run(arguments: ApplyArguments) -> Result<ExitCode, Failure> {
     let submission = config::load(&arguments.file)?;
-    let after = serde_json::to_value(&submission.configuration).map_err(Failure::fault("write the configuration"))?;
+    let after =
+        serde_json::to_value(&submission.configuration).map_err(Failure::fault("write the configuration"))?;
     let before = in_force(&arguments.server).await?;
     let mut changes = Vec::new();
     compare("", &before, &after, &mut changes);

@@ -56,7 +56,8 @@ impl Server {
         body: Option<&Value>,
     ) -> Result<(u16, bytes::Bytes), Failure> {
         let address = format!("{}{path}", self.server.trim_end_matches('/'));
-        let url = Url::parse(&address).map_err(|error| Failure::Input(vec![format!("`{address}`: {error}")]))?;
+        let url =
+            Url::parse(&address).map_err(|error| Failure::Input(vec![format!("`{address}`: {error}")]))?;
         let tls = egress::tls::Tls::load(None).map_err(Failure::fault("load the trusted certificates"))?;
         let mut request = Request::new(method, url, TIMEOUT, Origin::Operator);
         if let Some(token) = self.token()? {
@@ -65,7 +66,9 @@ impl Server {
             request.headers.insert(header::AUTHORIZATION, value);
         }
         if let Some(body) = body {
-            request.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+            request
+                .headers
+                .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
             request.body = body.to_string().into();
         }
         let answer = Client::new(egress::network::Network::system(tls)).send(request).await;

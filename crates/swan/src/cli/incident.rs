@@ -7,7 +7,7 @@ use egress::Method;
 use serde_json::{Value, json};
 
 use super::client::Server;
-use super::{Output, print_json};
+use super::{Output, print_json, word};
 use crate::failure::Failure;
 
 #[derive(Debug, Subcommand)]
@@ -107,8 +107,4 @@ pub(crate) async fn run(command: IncidentCommand) -> Result<ExitCode, Failure> {
         println!("{line}");
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn word(value: impl ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

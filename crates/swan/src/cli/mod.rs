@@ -1,12 +1,13 @@
 //! The command line. Each command has its file; this one reads arguments and says what went wrong.
 
+mod apply;
 mod check;
 mod client;
-mod oncall;
 mod incident;
+mod oncall;
 mod replay;
 mod report;
-mod apply;
+mod token;
 mod verify;
 
 use std::net::SocketAddr;
@@ -54,6 +55,9 @@ enum Command {
     /// Declare, update and resolve incidents
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
+    /// Credentials of programs
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Reports over a period
     #[command(subcommand)]
     Report(report::ReportCommand),
@@ -142,6 +146,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Apply(arguments) => runtime()?.block_on(apply::run(arguments)),
         Command::Oncall(command) => runtime()?.block_on(oncall::run(command)),
         Command::Incident(command) => runtime()?.block_on(incident::run(command)),
+        Command::Token(command) => runtime()?.block_on(token::run(command)),
         Command::Report(command) => runtime()?.block_on(report::run(command)),
     }
 }
@@ -190,4 +195,9 @@ pub(crate) fn print_table(headings: &[&str], rows: &[Vec<String>]) {
     for row in rows {
         line(row.iter().map(String::as_str).collect());
     }
+}
+
+/// The word of a value that was chosen on the command line.
+pub(crate) fn word(value: impl clap::ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

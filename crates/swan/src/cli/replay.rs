@@ -112,7 +112,8 @@ fn feed_pieces(replay: &mut Replay, mut reader: impl Read, log: &Path) -> Result
     let known = fill(&mut reader, &mut first).map_err(Failure::file("read", log))?;
     let whole = std::io::Cursor::new(first[..known].to_vec()).chain(reader);
     let is_gzip = first[..known] == [0x1f, 0x8b];
-    let mut reader: Box<dyn Read> = if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+    let mut reader: Box<dyn Read> =
+        if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
     let mut piece = vec![0_u8; PIECE_BYTES];
     loop {
         match reader.read(&mut piece) {
@@ -143,7 +144,8 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
 }
 
 fn as_json(arguments: &ReplayArguments, found: &Found, summary: &Summary, cut_off: &[String]) -> Value {
-    let zones: BTreeMap<&String, Value> = found.zones.iter().map(|(zone, slices)| (zone, zone_json(slices))).collect();
+    let zones: BTreeMap<&String, Value> =
+        found.zones.iter().map(|(zone, slices)| (zone, zone_json(slices))).collect();
     let outages: Vec<Value> = summary
         .outages
         .iter()
@@ -190,8 +192,15 @@ fn print_text(arguments: &ReplayArguments, found: &Found, summary: &Summary, sli
     println!("  {} failed ({}); {} lines out of order", found.failed, arguments.failed, found.out_of_order);
     print_unparsable(found);
     print_zones(found);
-    let unit = if arguments.slice == Span::from_mins(1) { "minutes".to_owned() } else { format!("slices of {}", arguments.slice) };
-    println!("  {} {unit} measured, {} up, {} down ({}), {} unknown", summary.measured, summary.up, summary.down, sli.down_when, summary.unknown);
+    let unit = if arguments.slice == Span::from_mins(1) {
+        "minutes".to_owned()
+    } else {
+        format!("slices of {}", arguments.slice)
+    };
+    println!(
+        "  {} {unit} measured, {} up, {} down ({}), {} unknown",
+        summary.measured, summary.up, summary.down, sli.down_when, summary.unknown
+    );
     let availability = summary.ratio().map_or_else(|| "not measured".to_owned(), |ratio| ratio.to_string());
     println!("  availability {availability}");
     print_ledger(found, sli);
@@ -214,7 +223,12 @@ fn print_zones(found: &Found) {
     let mut rows = Vec::new();
     for (zone, slices) in &found.zones {
         for (start, count) in slices {
-            rows.push(vec![zone.clone(), start.to_string(), count.total().to_string(), count.bad.to_string()]);
+            rows.push(vec![
+                zone.clone(),
+                start.to_string(),
+                count.total().to_string(),
+                count.bad.to_string(),
+            ]);
         }
         let all: u64 = slices.values().map(|count| count.total()).sum();
         let failed: u64 = slices.values().map(|count| count.bad).sum();
@@ -225,7 +239,8 @@ fn print_zones(found: &Found) {
 
 /// The ledger: every down slice is a row.
 fn print_ledger(found: &Found, sli: &Sli) {
-    let down = tallies(&found.slices).filter(|(_, tally)| objectives::judge(Some(*tally), sli) == Verdict::Down);
+    let down =
+        tallies(&found.slices).filter(|(_, tally)| objectives::judge(Some(*tally), sli) == Verdict::Down);
     let rows: Vec<Vec<String>> = down
         .map(|(start, tally)| {
             let all = tally.good + tally.bad;

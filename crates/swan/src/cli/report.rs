@@ -39,7 +39,8 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 pub(crate) async fn run(ReportCommand::Availability(arguments): ReportCommand) -> Result<ExitCode, Failure> {
     let Availability { from, to, server, output } = arguments;
     let bounds = [("from", from), ("until", to)];
-    let query: Vec<String> = bounds.iter().filter_map(|(name, at)| at.map(|at| format!("{name}={at}"))).collect();
+    let query: Vec<String> =
+        bounds.iter().filter_map(|(name, at)| at.map(|at| format!("{name}={at}"))).collect();
     let path = format!("/v1/report/availability?{}", query.join("&"));
     let services: Vec<Value> = server.ask(Method::GET, &path, None).await?;
     if output.json {

@@ -44,7 +44,9 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         }
     };
     if arguments.output.json {
-        print_json(&json!({ "valid": true, "entries": verified.entries, "head": verified.head.to_string() }))?;
+        print_json(
+            &json!({ "valid": true, "entries": verified.entries, "head": verified.head.to_string() }),
+        )?;
     } else {
         println!("the journal is sound: {} entries", verified.entries);
         println!("head {}", verified.head);

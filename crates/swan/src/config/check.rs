@@ -59,11 +59,19 @@ impl Findings<'_> {
         let path = format!("services.{id}");
         let config = self.configuration;
         if let Some(team) = service.owner.as_ref().filter(|team| !config.teams.contains_key(team)) {
-            self.warning(&format!("{path}.owner"), format!("there is no team `{team}`"), "add it under `teams`");
+            self.warning(
+                &format!("{path}.owner"),
+                format!("there is no team `{team}`"),
+                "add it under `teams`",
+            );
         }
         if let Some(policy) = service.escalation.as_ref().filter(|id| !config.escalation.contains_key(id)) {
             let hint = "add it under `escalation`";
-            self.error(&format!("{path}.escalation"), format!("there is no escalation policy `{policy}`"), hint);
+            self.error(
+                &format!("{path}.escalation"),
+                format!("there is no escalation policy `{policy}`"),
+                hint,
+            );
         }
         if let Some(list) = service.list.as_ref().filter(|list| !config.lists.contains_key(*list)) {
             self.error(&format!("{path}.list"), format!("there is no list `{list}`"), "add it under `lists`");
@@ -92,7 +100,8 @@ impl Findings<'_> {
         let sli = &objective.sli;
         let given = [sli.requests.is_some(), sli.check.is_some(), sli.total.is_some()];
         if given.iter().filter(|given| **given).count() != 1 {
-            let hint = "`requests: NAME`, `check: NAME`, or `total: PROMQL` with `bad: PROMQL` or `good: PROMQL`";
+            let hint =
+                "`requests: NAME`, `check: NAME`, or `total: PROMQL` with `bad: PROMQL` or `good: PROMQL`";
             self.error(&format!("{path}.sli"), "an SLI is measured in exactly one way".to_owned(), hint);
         }
         if sli.total.is_some() && sli.bad.is_some() == sli.good.is_some() {
@@ -199,7 +208,8 @@ impl Findings<'_> {
             self.error(path, message, "");
         }
         let templates = rule.labels.iter().map(|(name, text)| (format!("labels.{name}"), text));
-        let templates = templates.chain(rule.annotations.iter().map(|(n, text)| (format!("annotations.{n}"), text)));
+        let templates =
+            templates.chain(rule.annotations.iter().map(|(n, text)| (format!("annotations.{n}"), text)));
         for (below, text) in templates {
             if let Err(error) = alerting::templates::check(text) {
                 let hint = error.hint.clone().unwrap_or_default();
@@ -261,7 +271,9 @@ impl Findings<'_> {
             Target::Rotation(id) => (!config.rotations.contains_key(id)).then(|| format!("rotation `{id}`")),
             Target::User(id) => (!config.people.contains_key(id)).then(|| format!("person `{id}`")),
             Target::Team(id) => (!config.teams.contains_key(id)).then(|| format!("team `{id}`")),
-            Target::Webhook(name) => (!config.webhooks.contains_key(name)).then(|| format!("webhook `{name}`")),
+            Target::Webhook(name) => {
+                (!config.webhooks.contains_key(name)).then(|| format!("webhook `{name}`"))
+            }
         };
         if let Some(missing) = missing {
             self.error(path, format!("there is no {missing}"), "add it to the configuration");
@@ -291,16 +303,20 @@ impl Findings<'_> {
         let mails = contacts.iter().filter(|c| c.channel == facts::configuration::Channel::Email);
         for contact in mails.clone() {
             if let Err(refusal) = egress::smtp::Mailbox::new(None, &contact.address) {
-                let path = contact.person.as_ref().map_or_else(
-                    || format!("lists.{}", contact.name),
-                    |person| format!("people.{person}"),
-                );
+                let path = contact
+                    .person
+                    .as_ref()
+                    .map_or_else(|| format!("lists.{}", contact.name), |person| format!("people.{person}"));
                 self.error(&path, refusal.to_string(), "");
             }
         }
         if mails.count() > 0 && self.configuration.channels.email.is_none() {
             let message = "there are mail addresses and no `channels.email` that could reach them".to_owned();
-            self.error("channels", message, "name your mail server: `channels: { email: { smtp: host:port, from: … } }`");
+            self.error(
+                "channels",
+                message,
+                "name your mail server: `channels: { email: { smtp: host:port, from: … } }`",
+            );
         }
         for contact in contacts.iter().filter(|c| c.channel == facts::configuration::Channel::Webhook) {
             if let Err(refusal) = egress::guard::read_url(egress::guard::Origin::Operator, &contact.address) {

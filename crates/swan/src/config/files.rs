@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use facts::Configuration;
 use facts::configuration::{
-    AccessLog, Alerting, Channel, Channels, Check, ContactRef, EscalationPolicy, Heartbeat, IncidentRules, Person,
-    Rotation, RuleGroup, Scalable, ScrapeJob, SecretRef, Service, StatusPage,
+    AccessLog, Alerting, Channel, Channels, Check, ContactRef, EscalationPolicy, Heartbeat, IncidentRules,
+    Person, Rotation, RuleGroup, Scalable, ScrapeJob, SecretRef, Service, StatusPage,
 };
-use kernel::{CheckId, ContactId, HeartbeatId, PersonId, PolicyId, RotationId, ScalableId, ServiceId, StatusPageId, TeamId};
+use kernel::{
+    CheckId, ContactId, HeartbeatId, PersonId, PolicyId, RotationId, ScalableId, ServiceId, StatusPageId,
+    TeamId,
+};
 use serde::Deserialize;
 use web::ports::{ContactAddress, Problem, Submission};
 
@@ -174,7 +177,11 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
         incidents: written.incidents,
         people: people.into_iter().map(|(id, entry)| person(id, entry, &mut contacts)).collect(),
         lists: written.lists.into_iter().map(|(name, entry)| list(name, entry, &mut contacts)).collect(),
-        webhooks: written.webhooks.into_iter().map(|(name, entry)| webhook(name, entry, &mut contacts)).collect(),
+        webhooks: written
+            .webhooks
+            .into_iter()
+            .map(|(name, entry)| webhook(name, entry, &mut contacts))
+            .collect(),
         teams: written.teams,
         rotations: written.rotations,
         escalation: written.escalation,
@@ -284,7 +291,14 @@ fn shared(
     contacts: &mut Vec<ContactAddress>,
 ) -> ContactRef {
     let contact = ContactId::new(format!("{kind}/{name}"));
-    let row = ContactAddress { contact: contact.clone(), person: None, channel, address, name: name.to_owned(), secret };
+    let row = ContactAddress {
+        contact: contact.clone(),
+        person: None,
+        channel,
+        address,
+        name: name.to_owned(),
+        secret,
+    };
     contacts.push(row);
     ContactRef { id: contact, channel }
 }

@@ -19,7 +19,9 @@ fn in_words(file: &Path, error: &Error) -> String {
     let file = file.display();
     match error {
         Error::SerdeUnknownField { field, .. } if NOT_YET.contains(&field.as_str()) => {
-            format!("{file}{place}: not supported yet: `{field}`\n  hint: leave it out for now; a later Swan reads it")
+            format!(
+                "{file}{place}: not supported yet: `{field}`\n  hint: leave it out for now; a later Swan reads it"
+            )
         }
         Error::SerdeUnknownField { field, expected, .. } => {
             let hint = match nearest(field, expected) {

@@ -11,9 +11,9 @@ use std::path::Path;
 use facts::configuration::{AccessLog, LogFormat};
 use kernel::Span;
 use promql::{Matcher, Selection, TimeRange};
+use signals::FailedWhen;
 use signals::access_log::{self, DateCache};
 use signals::nginx_status::{self, Differences, Followed};
-use signals::FailedWhen;
 use web::ports::{Fault, RequestEvents};
 
 use super::instruments::{Instruments, Rhythm};
@@ -40,11 +40,23 @@ pub(crate) async fn follow(tools: Instruments, name: String, log: AccessLog) {
         }
     };
     let mut rhythm = Rhythm::new(ROUND, tools.clock.now());
-    let mut follower = Follower { tools, name, log, failed, open: None, dates: DateCache::default(), zones: Differences::default() };
+    let mut follower = Follower {
+        tools,
+        name,
+        log,
+        failed,
+        open: None,
+        dates: DateCache::default(),
+        zones: Differences::default(),
+    };
     loop {
         rhythm.tick(&*follower.tools.clock.clone()).await;
         if let Err(problem) = follower.round() {
-            tracing::info!(log = follower.name, problem, "an access log could not be read; the next round tries again");
+            tracing::info!(
+                log = follower.name,
+                problem,
+                "an access log could not be read; the next round tries again"
+            );
         }
     }
 }
@@ -157,7 +169,11 @@ impl Follower {
         let alongside = Alongside { labels: &labels, sample };
         let uncounted = self.tools.requests.record_alongside(&events, Some(alongside))?;
         if uncounted.late > 0 {
-            tracing::debug!(log = self.name, late = uncounted.late, "lines are older than late events may be");
+            tracing::debug!(
+                log = self.name,
+                late = uncounted.late,
+                "lines are older than late events may be"
+            );
         }
         Ok(())
     }

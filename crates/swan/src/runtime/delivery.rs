@@ -11,12 +11,12 @@ use facts::Entry;
 use facts::configuration::{Channel, EmailChannel, SecretRef, StartTls};
 use facts::oncall::Purpose;
 use kernel::limits::DELIVERIES_IN_FLIGHT_MAX;
-use kernel::{NotificationId, Span, Timestamp};
+use kernel::{Span, Timestamp};
 use oncall::{Attempt, Outcome};
 use store::{ContactRow, Directory};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::engine_loop::{Listener, attempts};
+use super::engine_loop::Listener;
 use super::instruments::Instruments;
 use super::secrets;
 use crate::own_metrics::OwnCounters;
@@ -46,7 +46,7 @@ impl Outbox {
 
 impl Listener for Outbox {
     fn recorded(&mut self, world: &World, entries: &[Entry]) {
-        for attempt in attempts(world, entries) {
+        for attempt in engine::turn::attempts(world, entries) {
             // Without a receiver the process is stopping, and the attempt is found again by replay.
             _ = self.line.send(attempt);
         }
@@ -80,8 +80,8 @@ impl Deliverer {
 
     async fn deliver(&self, attempt: Attempt) {
         let (notification, number) = (attempt.notification, attempt.attempt);
-        let now = self.tools.clock.now();
-        let wanted = self.tools.view(move |world| is_wanted(world, notification, number, now));
+        let (asked, now) = (attempt.clone(), self.tools.clock.now());
+        let wanted = self.tools.view(move |world| is_wanted(world, &asked, now));
         if !wanted.await.unwrap_or(false) {
             return;
         }
@@ -137,7 +137,8 @@ impl Deliverer {
         let Some(file) = &channel.ca_file else {
             return Ok(egress::smtp::Mailer::new(self.network.clone()));
         };
-        let tls = egress::tls::Tls::load(Some(std::path::Path::new(file))).map_err(|fault| in_full(&fault))?;
+        let tls =
+            egress::tls::Tls::load(Some(std::path::Path::new(file))).map_err(|fault| in_full(&fault))?;
         Ok(egress::smtp::Mailer::new(egress::network::Network::system(tls)))
     }
 
@@ -230,13 +231,12 @@ impl Deliverer {
 
 /// Whether this attempt is the one that is due, and can end before its lease does. One that waited in line for too
 /// long is left to its lease, which asks for the next.
-fn is_wanted(world: &World, notification: NotificationId, attempt: u32, now: Timestamp) -> bool {
-    let Some(found) = world.oncall.notification(notification) else { return false };
-    let in_time = match found.status {
+fn is_wanted(world: &World, attempt: &Attempt, now: Timestamp) -> bool {
+    let in_time = world.oncall.notification(attempt.notification).is_some_and(|found| match found.status {
         oncall::Status::InFlight { since, .. } => now + HAND_OVER_MAX < since + oncall::limits::ATTEMPT_LEASE,
         _ => false,
-    };
-    in_time && found.due_attempt().is_some_and(|due| due.attempt == attempt)
+    });
+    in_time && engine::turn::is_wanted(world, attempt)
 }
 
 enum Compose {
@@ -277,7 +277,8 @@ fn later(detail: String) -> Outcome {
 const ANSWER_BYTES_MAX: usize = 300;
 
 fn short(text: &str) -> String {
-    let end = (0..=ANSWER_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end =
+        (0..=ANSWER_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text[..end].to_owned()
 }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use engine::port::{Decided, Port, Reply, Unavailable, View};
-use engine::{Command, Engine, Refusal};
-use facts::{Entry, Fact};
+use engine::port::{Port, Reply, Unavailable, View};
+use engine::turn::{REQUESTS_PER_TURN_MAX, Turn};
+use engine::{Command, Engine};
+use facts::Entry;
 use journal::{AppendFault, Journal};
-use kernel::limits::{COMMANDS_PER_BATCH_MAX, COMMANDS_QUEUED_MAX};
+use kernel::limits::COMMANDS_QUEUED_MAX;
 use kernel::{Actor, Timestamp};
 use store::SqliteLog;
 
@@ -22,8 +23,6 @@ use crate::clock::Clock;
 pub(crate) const SNAPSHOT_VERSION: u32 = 1;
 /// Entries after which the World is kept in a snapshot, so that a start replays few.
 const ENTRIES_PER_SNAPSHOT: u64 = 20_000;
-/// Deadlines that one batch decides; the rest come with the next batch, so that commands are heard in between.
-const WAKES_PER_BATCH_MAX: usize = 256;
 /// Longest sleep. A clock that was set forward while the loop slept is noticed after this at the latest.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
@@ -82,15 +81,6 @@ pub(crate) struct EngineLoop {
     last_now: Timestamp,
 }
 
-/// One turn's work, between taking requests and answering them.
-#[derive(Default)]
-struct Turn {
-    entries: Vec<Entry>,
-    replies: Vec<(Reply, Result<Vec<Entry>, Refusal>)>,
-    views: Vec<View>,
-    stop: bool,
-}
-
 impl EngineLoop {
     /// The loop over a replayed engine, and the handle that reaches it.
     pub(crate) fn new(
@@ -105,50 +95,61 @@ impl EngineLoop {
         (this, Handle { requests: sender })
     }
 
-    /// Runs until it is stopped.
+    /// Runs until it is stopped. The first turn takes up what was on its way when the process before ended.
     ///
     /// # Errors
     /// When a batch could not be made durable. The process must end.
     pub(crate) fn run(mut self) -> Result<(), AppendFault> {
+        let mut turn = Turn::default();
+        turn.resume(&mut self.engine, self.last_now);
+        self.end(turn)?;
         loop {
             let mut turn = Turn::default();
-            self.gather(&mut turn);
-            self.make_durable(turn.entries.as_slice())?;
-            let stop = turn.stop;
-            self.release(turn);
+            let stop = self.gather(&mut turn);
+            self.end(turn)?;
             if stop {
                 self.save_snapshot();
                 return Ok(());
             }
+            if self.entries_since_snapshot >= ENTRIES_PER_SNAPSHOT {
+                self.save_snapshot();
+            }
         }
     }
 
-    fn gather(&mut self, turn: &mut Turn) {
+    /// Takes what waits into the turn; whether it is the last one.
+    fn gather(&mut self, turn: &mut Turn) -> bool {
         let first = match self.requests.recv_timeout(self.sleep()) {
             Ok(request) => Some(request),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Request::Stop),
         };
         let now = self.notice_time();
-        for _ in 0..WAKES_PER_BATCH_MAX {
-            let Some((why, entries)) = self.engine.wake(now) else { break };
-            tracing::debug!(?why, facts = entries.len(), "woke");
-            turn.entries.extend(entries);
+        for (why, facts) in turn.wake(&mut self.engine, now) {
+            tracing::debug!(?why, facts, "woke");
         }
-        let more = std::iter::from_fn(|| self.requests.try_recv().ok()).take(COMMANDS_PER_BATCH_MAX);
+        let mut stop = false;
+        let more = std::iter::from_fn(|| self.requests.try_recv().ok()).take(REQUESTS_PER_TURN_MAX);
         for request in first.into_iter().chain(more) {
             match request {
                 Request::Command(actor, command, reply) => {
-                    let decided = self.engine.decide(now, &actor, command);
-                    if let Ok(entries) = &decided {
-                        turn.entries.extend_from_slice(entries);
-                    }
-                    turn.replies.push((reply, decided));
+                    turn.command(&mut self.engine, now, &actor, command, reply);
                 }
-                Request::View(view) => turn.views.push(view),
-                Request::Stop => turn.stop = true,
+                Request::View(view) => turn.view(view),
+                Request::Stop => stop = true,
             }
         }
+        stop
+    }
+
+    fn end(&mut self, turn: Turn) -> Result<(), AppendFault> {
+        let Self { engine, journal, listeners, entries_since_snapshot, .. } = self;
+        turn.end(engine.world(), &mut |entries| journal.append(entries).map(|_| ()), &mut |world, entries| {
+            *entries_since_snapshot += entries.len() as u64;
+            for listener in listeners.iter_mut() {
+                listener.recorded(world, entries);
+            }
+        })
     }
 
     fn sleep(&self) -> Duration {
@@ -165,31 +166,6 @@ impl EngineLoop {
         now
     }
 
-    fn make_durable(&mut self, entries: &[Entry]) -> Result<(), AppendFault> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        self.journal.append(entries)?;
-        for listener in &mut self.listeners {
-            listener.recorded(self.engine.world(), entries);
-        }
-        self.entries_since_snapshot += entries.len() as u64;
-        if self.entries_since_snapshot >= ENTRIES_PER_SNAPSHOT {
-            self.save_snapshot();
-        }
-        Ok(())
-    }
-
-    fn release(&mut self, turn: Turn) {
-        let head = self.engine.world().head();
-        for (reply, decided) in turn.replies {
-            reply(decided.map(|entries| Decided { head, entries }));
-        }
-        for view in turn.views {
-            view(self.engine.world());
-        }
-    }
-
     /// A snapshot only saves time at the next start, so a fault here is told and the loop goes on.
     fn save_snapshot(&mut self) {
         self.entries_since_snapshot = 0;
@@ -198,13 +174,4 @@ impl EngineLoop {
             tracing::warn!(%fault, "no snapshot was kept; the next start replays more");
         }
     }
-}
-
-/// The attempts among these entries that are to be handed over: intents and retries that nothing withdrew since.
-pub(crate) fn attempts(world: &engine::World, entries: &[Entry]) -> Vec<oncall::Attempt> {
-    let of = |entry: &Entry| match &entry.fact {
-        Fact::Oncall(fact) => oncall::attempt_of(fact, &world.oncall),
-        _ => None,
-    };
-    entries.iter().filter_map(of).collect()
 }

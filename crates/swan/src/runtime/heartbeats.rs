@@ -35,8 +35,7 @@ impl Heartbeats for Door {
         };
         let labels = [("__name__", HEARTBEAT), ("event", event), ("heartbeat", heartbeat.as_str())];
         let sample = (self.clock.now().as_millis(), value);
-        self.samples
-            .append(&[SeriesSamples { labels: &labels, samples: std::slice::from_ref(&sample) }])?;
+        self.samples.append(&[SeriesSamples { labels: &labels, samples: std::slice::from_ref(&sample) }])?;
         if let Beat::Failed(detail) = beat {
             let fail = signals::slice::Command::FailHeartbeat { heartbeat: heartbeat.clone(), detail };
             let reply = Box::new(|_| ());

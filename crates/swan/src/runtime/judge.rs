@@ -144,7 +144,9 @@ impl Judging {
         if let Ok(slices @ 1..) = usize::try_from(slices) {
             let tallies = self.tallies(from, slices).await?;
             let (service, objective) = (self.service.clone(), self.objective.clone());
-            self.tools.report(objectives::Command::FinaliseSlices { service, objective, from, tallies }).await;
+            self.tools
+                .report(objectives::Command::FinaliseSlices { service, objective, from, tallies })
+                .await;
         }
         Ok(())
     }

@@ -280,3 +280,116 @@ pub(super) fn told(notification: &Notification) -> Told {
     };
     Told { contact: notification.contact.to_string(), state, at: at.map(Precise), detail }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{Method, header};
+    use facts::oncall::Via;
+    use kernel::Span;
+
+    use super::super::stage::{PAGE_BYTES_MAX, Stage};
+    use super::*;
+
+    const LINK: &str = "/ack/alice.page_1";
+
+    fn taken(stage: &Stage) -> Option<oncall::Acknowledgement> {
+        stage.world().oncall.page(PageId(1)).unwrap().acknowledged.clone()
+    }
+
+    #[tokio::test]
+    async fn fetching_the_link_acknowledges_nothing_and_pressing_the_button_does() {
+        let stage = Stage::new();
+        stage.fire("too many errors");
+        for method in [Method::GET, Method::HEAD, Method::GET] {
+            let seen = stage.send(method, LINK, &[], "").await;
+            assert_eq!((seen.status, seen.header(header::CACHE_CONTROL)), (StatusCode::OK, "no-store"));
+        }
+        assert_eq!(taken(&stage), None);
+        let page = stage.get(LINK).await;
+        page.shows("Nobody has acknowledged yet").shows("too many errors").shows("alice/email/1");
+        page.shows("it goes to step 2 and notifies bob").shows("Acknowledge and declare an incident");
+        page.shows("2026-11-20T09:25:00Z");
+
+        let pressed = stage.post(LINK, &[]).await;
+        assert_eq!((pressed.status, pressed.header(header::LOCATION)), (StatusCode::SEE_OTHER, LINK));
+        let acknowledged = taken(&stage).unwrap();
+        assert_eq!((acknowledged.by, acknowledged.via), (Actor::Person("alice".into()), Via::Link));
+        assert!(stage.world().incidents.open().next().is_none(), "nobody asked for an incident");
+        stage.get(LINK).await.shows("You acknowledged at").hides("Nobody has acknowledged yet");
+    }
+
+    #[tokio::test]
+    async fn whoever_declares_from_the_page_leads_the_incident_of_its_alerts() {
+        let stage = Stage::new();
+        stage.fire("too many errors");
+        let pressed = stage.post(LINK, &[("declare", "yes")]).await;
+        assert_eq!(pressed.status, StatusCode::SEE_OTHER);
+        let world = stage.world();
+        let incident = world.incidents.open_of(&"shop".into()).unwrap();
+        assert_eq!(incident.leader, Some("alice".into()));
+        assert_eq!(incident.began_at, stage.now() - Span::from_mins(5), "when the alert began to fire");
+        assert_eq!(incident.groups.len(), 1);
+        let page = stage.get(LINK).await;
+        page.shows("You lead inc_1").shows("href=\"/incidents/inc_1\"").hides("<button");
+        stage.get("/ack/bob.page_1").await.shows("inc_1 is open").shows("alice leads.");
+    }
+
+    #[tokio::test]
+    async fn a_second_incident_of_the_service_is_refused_and_the_page_is_acknowledged_all_the_same() {
+        let stage = Stage::new();
+        stage.fire("too many errors");
+        stage.open_incident("Checkout fails", "We are looking.");
+        stage.get(LINK).await.shows("inc_1 is open").hides("declare an incident");
+        let pressed = stage.post(LINK, &[("declare", "yes")]).await;
+        assert_eq!(pressed.status, StatusCode::CONFLICT);
+        pressed.shows("has an open incident").shows("You acknowledged at");
+    }
+
+    #[tokio::test]
+    async fn a_page_that_another_took_says_who_and_when() {
+        let stage = Stage::new();
+        stage.fire("too many errors");
+        stage.post(LINK, &[]).await;
+        let page = stage.get("/ack/bob.page_1").await;
+        page.shows("alice acknowledged at").shows("2026-11-20T09:30:00Z").hides("<button");
+        stage.post("/ack/bob.page_1", &[]).await;
+        assert_eq!(taken(&stage).unwrap().by, Actor::Person("alice".into()), "the first one keeps it");
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_over_says_so() {
+        let stage = Stage::new();
+        stage.fire("too many errors");
+        stage.clear("too many errors");
+        stage.get(LINK).await.shows("Over: its alerts resolved").hides("<button");
+        let pressed = stage.post(LINK, &[("declare", "yes")]).await;
+        assert_eq!(pressed.status, StatusCode::CONFLICT);
+        pressed.shows("Over: its alerts resolved");
+        assert!(stage.world().incidents.open().next().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_link_that_nobody_was_sent_says_what_to_do() {
+        let stage = Stage::new();
+        stage.fire("too many errors");
+        for token in ["guessed", "alice.page_99"] {
+            let path = format!("/ack/{token}");
+            assert_eq!(stage.get(&path).await.status, StatusCode::NOT_FOUND);
+            let pressed = stage.post(&path, &[]).await;
+            assert_eq!(pressed.status, StatusCode::NOT_FOUND, "{token}");
+        }
+        stage.get("/ack/guessed").await.shows("the newest message about the page");
+        assert_eq!(taken(&stage), None);
+    }
+
+    #[tokio::test]
+    async fn the_page_is_light_and_what_an_alert_says_is_only_text() {
+        let stage = Stage::new();
+        stage.fire("<script>alert(1)</script> \"quoted\" & more");
+        let page = stage.get(LINK).await;
+        page.hides("<script").shows("&#60;script&#62;");
+        assert!(page.body.len() < PAGE_BYTES_MAX, "{} bytes", page.body.len());
+        assert!(page.header(header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'"));
+        assert!(!page.header(header::CONTENT_SECURITY_POLICY).contains("script-src"));
+    }
+}

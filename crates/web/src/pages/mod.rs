@@ -25,6 +25,8 @@ mod sign_in;
 #[cfg(test)]
 mod stage;
 mod status;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use axum::Router;

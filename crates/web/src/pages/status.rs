@@ -236,3 +236,139 @@ impl<'v> IncidentLines<'v> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use facts::configuration::StatusPage as Declared;
+
+    use super::super::stage::{PAGE_BYTES_MAX, Stage, configuration};
+    use super::*;
+
+    #[tokio::test]
+    async fn ninety_days_and_twenty_incidents_weigh_less_than_thirty_kilobytes() {
+        let stage = Stage::new();
+        stage.judge_days("shop", 90, |day| if day % 7 == 0 { 12 } else { 0 });
+        stage.judge_days("search", 80, |day| if day % 11 == 0 { 45 } else { 0 });
+        for place in 0..25 {
+            let title = format!("Checkout fails for one in {place} customers who pay by card");
+            stage.past_incident(&title, "Payments by card fail since this morning. We are looking for the reason.");
+            stage.advance(Span::from_hours(3));
+        }
+        stage.open_incident("Search is slow", "Search takes longer than usual. We look for the reason.");
+        let page = stage.get("/status").await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.body.len() < PAGE_BYTES_MAX, "{} bytes", page.body.len());
+        assert_eq!(page.body.matches("<rect ").count(), 180, "every day of both services");
+        page.shows(": down 12 min</title>").shows("5 older incidents are not shown").shows("Search is slow");
+    }
+
+    #[tokio::test]
+    async fn many_services_stay_light_too() {
+        let stage = Stage::new();
+        let mut configuration = configuration();
+        let search = configuration.services[&ServiceId::from("search")].clone();
+        for place in 0..20 {
+            let name = format!("service-{place}");
+            configuration.services.insert(ServiceId::from(name.as_str()), search.clone());
+            let page = configuration.status_pages.values_mut().next().unwrap();
+            page.components.push(format!("{name}/*"));
+        }
+        stage.configure(configuration);
+        for place in 0..20 {
+            stage.judge_days(&format!("service-{place}"), 90, |day| if day == 40 { 3 } else { 0 });
+        }
+        let page = stage.get("/status").await;
+        assert_eq!(page.status, StatusCode::OK);
+        page.shows("service-19").shows(": down 3 min</title>");
+        assert!(page.body.len() < PAGE_BYTES_MAX, "{} bytes", page.body.len());
+    }
+
+    #[tokio::test]
+    async fn customers_see_what_was_published_and_nothing_else() {
+        let stage = Stage::new();
+        let incident = stage.open_incident("Checkout fails", "We are <looking>.");
+        let note = incidents::Command::WriteNote { incident, text: "the intern did it".to_owned() };
+        stage.decide(kernel::Actor::Person("alice".into()), note);
+        let internal = incidents::Command::PostUpdate {
+            incident,
+            audience: facts::incidents::Audience::Internal,
+            phase: facts::incidents::Phase::Identified,
+            text: "the disk is full".to_owned(),
+            next_due: None,
+        };
+        stage.decide(kernel::Actor::Person("alice".into()), internal);
+        stage.fire("secret host db-7");
+        for path in ["/status", "/status/incidents/inc_1"] {
+            let page = stage.get(path).await;
+            assert_eq!(page.status, StatusCode::OK);
+            page.shows("Checkout fails").shows("We are &#60;looking&#62;.").hides("<looking");
+            page.hides("intern").hides("disk").hides("alice").hides("db-7");
+        }
+        let page = stage.get("/status").await;
+        page.shows("A partial outage affects some services").shows("partial outage");
+        assert_eq!(page.header(header::CACHE_CONTROL), "public, max-age=10");
+    }
+
+    #[tokio::test]
+    async fn an_incident_that_was_not_published_does_not_exist_for_customers() {
+        let stage = Stage::new();
+        stage.fire("too many errors");
+        stage.post("/ack/alice.page_1", &[("declare", "yes")]).await;
+        assert!(stage.world().incidents.open().next().is_some());
+        stage.get("/status").await.shows("All services are operational").hides("inc_1");
+        for id in ["inc_1", "inc_9", "x"] {
+            let page = stage.get(&format!("/status/incidents/{id}")).await;
+            assert_eq!(page.status, StatusCode::NOT_FOUND);
+        }
+    }
+
+    #[tokio::test]
+    async fn time_that_was_not_measured_is_never_shown_as_available() {
+        let stage = Stage::new();
+        let page = stage.get("/status").await;
+        page.shows("no data yet").shows(" class=n>").hides(" class=u>");
+    }
+
+    #[test]
+    fn a_share_that_is_not_all_never_reads_as_all() {
+        assert_eq!(percent(0.999_999_9), "99.999 %");
+        assert_eq!(percent(1.0), "100.000 %");
+        assert_eq!(percent(0.0), "0.000 %");
+    }
+
+    #[test]
+    fn the_host_chooses_the_page() {
+        let page = |host: Option<&str>| Declared { host: host.map(str::to_owned), ..Declared::default() };
+        let pages = BTreeMap::from([
+            (StatusPageId::new("a"), page(Some("a.example.com"))),
+            (StatusPageId::new("b"), page(Some("Status.example.com"))),
+            (StatusPageId::new("c"), page(None)),
+        ]);
+        let mut configuration = Configuration { status_pages: pages, ..Configuration::default() };
+        let chosen_for = |configuration: &Configuration, host: Option<&str>| {
+            let host = host.map(without_port);
+            chosen(configuration, host.as_deref()).map(|id| id.to_string())
+        };
+        for (host, page) in [
+            (Some("status.example.com:8443"), "b"),
+            (Some("a.example.com"), "a"),
+            (Some("elsewhere"), "c"),
+            (None, "c"),
+        ] {
+            assert_eq!(chosen_for(&configuration, host).as_deref(), Some(page), "{host:?}");
+        }
+        configuration.status_pages.remove(&StatusPageId::new("c"));
+        assert_eq!(chosen_for(&configuration, Some("elsewhere")).as_deref(), Some("a"));
+        configuration.status_pages.clear();
+        assert_eq!(chosen_for(&configuration, Some("a.example.com")), None);
+    }
+
+    #[tokio::test]
+    async fn without_a_configuration_the_page_says_that_there_is_none() {
+        let page = Stage::empty().get("/status").await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND);
+        page.shows("there is no status page yet").shows("<!doctype html>");
+    }
+}

@@ -1,0 +1,107 @@
+//! `swan check`: what is wrong with a configuration is said with its place, and with what to do.
+
+use std::path::Path;
+
+use crate::swan::run;
+use crate::team::Team;
+
+/// A sound configuration of a team, in which `from` was replaced by `to`.
+fn mistaken(from: &str, to: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    Team::with_mail_at(25).and("rules: rules.yaml\n").write(directory.path());
+    let rules = "groups:
+  - name: shop
+    rules:
+      - alert: ShopFails
+        expr: sum(rate(http_requests_total[1m])) > 1
+        labels: { severity: critical }
+";
+    write(directory.path(), "rules.yaml", rules);
+    for name in ["swan.yaml", "rules.yaml"] {
+        let text = std::fs::read_to_string(directory.path().join(name)).unwrap();
+        write(directory.path(), name, &text.replace(from, to));
+    }
+    directory
+}
+
+fn write(directory: &Path, name: &str, text: &str) {
+    std::fs::write(directory.join(name), text).unwrap();
+}
+
+fn checked(from: &str, to: &str) -> String {
+    run(mistaken(from, to).path(), &["check", "swan.yaml"]).seen()
+}
+
+#[test]
+fn a_sound_configuration_passes() {
+    insta::assert_snapshot!(checked("", ""), @"");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_the_key_that_was_meant() {
+    insta::assert_snapshot!(checked("    owner: web\n", "    ownre: web\n"), @"");
+    insta::assert_snapshot!(checked("rotations:\n", "rotatoins:\n"), @"");
+    insta::assert_snapshot!(checked("wait: 10s", "after: 10s"), @"");
+}
+
+#[test]
+fn what_comes_later_is_refused_as_not_supported_yet() {
+    insta::assert_snapshot!(checked("sli: { requests: shop }", "sli: { requests: shop, within: 300ms }"), @"");
+}
+
+#[test]
+fn references_that_lead_nowhere_are_all_found_at_once() {
+    let directory = mistaken("escalation: web\n", "escalation: webb\n    depends_on: [payments]\n");
+    let text = std::fs::read_to_string(directory.path().join("swan.yaml")).unwrap();
+    let text = text.replace("[rotation: second]", "[rotation: third, user: dee]").replace("shop/*", "shop/cart");
+    write(directory.path(), "swan.yaml", &text.replace("members: [bo]", "members: [bob]"));
+    insta::assert_snapshot!(run(directory.path(), &["check", "swan.yaml"]).seen(), @"");
+}
+
+#[test]
+fn a_rule_that_does_not_parse_is_shown_in_the_rule_file() {
+    insta::assert_snapshot!(checked("[1m])) > 1", "[1m]) > 1"), @"");
+    insta::assert_snapshot!(checked("sum(rate(", "predict_linear(rate("), @"");
+    insta::assert_snapshot!(checked("        expr:", "        exprr:"), @"");
+}
+
+#[test]
+fn an_escalation_step_that_can_be_empty_is_an_error() {
+    insta::assert_snapshot!(checked("name: Bo, email: bo@shop.example", "name: Bo"), @"");
+    insta::assert_snapshot!(checked("[rotation: second]", "[]"), @"");
+}
+
+#[test]
+fn a_rule_whose_priority_nobody_said_is_worth_a_warning() {
+    insta::assert_snapshot!(checked("severity: critical", "team: web"), @"");
+}
+
+#[test]
+fn text_that_is_no_yaml_is_said_with_its_place() {
+    insta::assert_snapshot!(checked("teams: { web: [ana, bo] }", "teams: { web: [ana, bo"), @"");
+    insta::assert_snapshot!(checked("teams: { web: [ana, bo] }", "teams: { web: [ana, bo] }\nteams: {}"), @"");
+    let directory = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(run(directory.path(), &["check", "swan.yaml"]).seen(), @"");
+}
+
+#[test]
+fn scripts_read_the_problems_as_json() {
+    let directory = mistaken("escalation: web\n", "escalation: webb\n");
+    let found = run(directory.path(), &["check", "swan.yaml", "--json"]);
+    assert_eq!(found.code, Some(1));
+    let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!(found["valid"], false);
+    let problem = &found["problems"][0];
+    assert_eq!(problem["path"], "services.shop.escalation");
+    assert_eq!(problem["message"], "there is no escalation policy `webb`");
+    let sound = run(mistaken("", "").path(), &["check", "swan.yaml", "--json"]).json();
+    assert_eq!((&sound["valid"], &sound["problems"]), (&true.into(), &serde_json::json!([])));
+}
+
+#[test]
+fn a_server_does_not_start_with_a_configuration_that_is_wrong() {
+    let directory = mistaken("escalation: web\n", "escalation: webb\n");
+    let start = crate::swan::Start::new(directory.path()).with(&["--config", "swan.yaml"]);
+    insta::assert_snapshot!(start.fails().seen(), @"");
+    assert!(!directory.path().join("data").exists(), "nothing was made before the configuration was read");
+}

@@ -1,0 +1,22 @@
+//! The program as its users meet it: the binary, real mail, a real Prometheus, a kill -9, a full disk.
+//!
+//! Every test starts its own processes on loopback, waits for what it observes and never for a length of time, and
+//! leaves nothing running. A WARN or an ERROR in the server's log that a test did not expect fails that test.
+
+mod bad_input;
+mod check;
+mod clock_jumps;
+mod commands;
+mod credentials;
+mod full_disk;
+mod house;
+mod http;
+mod killed;
+mod mail;
+mod mail_delivery;
+mod prometheus;
+mod replay;
+mod shop;
+mod swan;
+mod team;
+mod whole_path;
