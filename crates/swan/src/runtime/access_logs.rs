@@ -32,31 +32,19 @@ const MEMORY: Span = Span::from_days(7);
 
 /// Follows a file until the task is dropped.
 pub(crate) async fn follow(tools: Instruments, name: String, log: AccessLog) {
-    let failed: FailedWhen = match log.failed.parse() {
-        Ok(failed) => failed,
+    let mut rhythm = Rhythm::new(ROUND, tools.clock.now());
+    let mut follower = match Follower::new(tools, name, log) {
+        Ok(follower) => follower,
         Err(problem) => {
-            tracing::warn!(log = name, problem, "an access log cannot be followed");
+            tracing::warn!(problem, "an access log cannot be followed");
             return;
         }
-    };
-    let mut rhythm = Rhythm::new(ROUND, tools.clock.now());
-    let mut follower = Follower {
-        tools,
-        name,
-        log,
-        failed,
-        open: None,
-        dates: DateCache::default(),
-        zones: Differences::default(),
     };
     loop {
         rhythm.tick(&*follower.tools.clock.clone()).await;
         if let Err(problem) = follower.round() {
-            tracing::info!(
-                log = follower.name,
-                problem,
-                "an access log could not be read; the next round tries again"
-            );
+            let log = &follower.name;
+            tracing::info!(log, problem, "an access log could not be read; the next round tries again");
         }
     }
 }
@@ -80,6 +68,12 @@ struct Open {
 }
 
 impl Follower {
+    fn new(tools: Instruments, name: String, log: AccessLog) -> Result<Self, String> {
+        let failed: FailedWhen = log.failed.parse()?;
+        let (dates, zones) = (DateCache::default(), Differences::default());
+        Ok(Self { tools, name, log, failed, open: None, dates, zones })
+    }
+
     fn round(&mut self) -> Result<(), String> {
         if self.open.is_none() {
             self.open = self.open_file()?;
@@ -198,5 +192,111 @@ impl Follower {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use facts::objectives::Tally;
+    use kernel::Timestamp;
+
+    use super::*;
+    use crate::runtime::requests::tallies_of;
+    use crate::runtime::stage::{SetClock, instruments};
+
+    fn noon() -> Timestamp {
+        "2026-11-20T12:00:00Z".parse().unwrap()
+    }
+
+    fn line(status: u16) -> String {
+        format!("192.0.2.1 - - [20/Nov/2026:12:00:07 +0000] \"GET / HTTP/1.1\" {status} 5 \"-\" \"-\"\n")
+    }
+
+    struct Play {
+        dir: tempfile::TempDir,
+        follower: Follower,
+    }
+
+    impl Play {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let follower = Self::start(dir.path());
+            Self { dir, follower }
+        }
+
+        fn start(dir: &Path) -> Follower {
+            let path = dir.join("access.log").display().to_string();
+            let format = LogFormat::Combined;
+            let log = AccessLog { path, format, requests: "site".to_owned(), failed: "5xx".to_owned() };
+            let tools = instruments(&dir.join("metrics"), &SetClock::at(noon() + Span::from_secs(10)));
+            Follower::new(tools, "site".to_owned(), log).unwrap()
+        }
+
+        fn write(&self, text: &str) {
+            let path = self.dir.path().join("access.log");
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+
+        fn counted(&mut self) -> Option<Tally> {
+            self.follower.round().unwrap();
+            let series = &*self.follower.tools.series;
+            tallies_of(series, "site", noon(), Span::from_mins(1), 1).unwrap()[0]
+        }
+
+        fn restart(self) -> Self {
+            let Self { dir, follower } = self;
+            drop(follower);
+            let follower = Self::start(dir.path());
+            Self { dir, follower }
+        }
+    }
+
+    #[test]
+    fn a_line_counts_once_it_is_whole() {
+        let mut play = Play::new();
+        assert_eq!(play.counted(), None);
+        let (first, second) = (line(200), line(503));
+        play.write(&first);
+        play.write(&second[..20]);
+        assert_eq!(play.counted(), Some(Tally { good: 1, bad: 0 }));
+        play.write(&second[20..]);
+        assert_eq!(play.counted(), Some(Tally { good: 1, bad: 1 }));
+    }
+
+    #[test]
+    fn a_restart_neither_counts_a_line_twice_nor_leaves_one_out() {
+        let mut play = Play::new();
+        play.write(&line(200));
+        play.write(&line(200)[..30]);
+        assert_eq!(play.counted(), Some(Tally { good: 1, bad: 0 }));
+        let mut play = play.restart();
+        play.write(&line(200)[30..]);
+        assert_eq!(play.counted(), Some(Tally { good: 2, bad: 0 }));
+    }
+
+    #[test]
+    fn a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_beginning() {
+        let mut play = Play::new();
+        play.write(&line(200));
+        assert_eq!(play.counted(), Some(Tally { good: 1, bad: 0 }));
+        play.write(&line(500));
+        let path = play.dir.path().join("access.log");
+        std::fs::rename(&path, path.with_extension("1")).unwrap();
+        play.write(&line(200));
+        play.counted();
+        assert_eq!(play.counted(), Some(Tally { good: 2, bad: 1 }));
+    }
+
+    #[test]
+    fn a_file_that_was_cut_is_read_from_its_beginning() {
+        let mut play = Play::new();
+        play.write(&line(200).repeat(3));
+        assert_eq!(play.counted(), Some(Tally { good: 3, bad: 0 }));
+        std::fs::write(play.dir.path().join("access.log"), line(500)).unwrap();
+        play.counted();
+        assert_eq!(play.counted(), Some(Tally { good: 3, bad: 1 }));
     }
 }

@@ -14,4 +14,6 @@ pub(crate) mod requests;
 pub(crate) mod rules;
 pub(crate) mod scrape;
 pub(crate) mod secrets;
+#[cfg(test)]
+pub(crate) mod stage;
 pub(crate) mod supervisor;

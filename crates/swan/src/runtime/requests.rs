@@ -166,3 +166,59 @@ fn read_counts(
     });
     selected.map_err(|fault| Fault { doing: "read request counts", detail: fault.to_string() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::stage::{SetClock, instruments};
+
+    fn noon() -> Timestamp {
+        "2026-11-20T12:00:00Z".parse().unwrap()
+    }
+
+    fn event(at: Timestamp, failed: bool) -> RequestEvents<'static> {
+        RequestEvents { source: "shop", at, failed, count: 1 }
+    }
+
+    fn first_minute(series: &dyn SeriesSource) -> Option<Tally> {
+        tallies_of(series, "shop", noon(), Span::from_mins(1), 1).unwrap()[0]
+    }
+
+    #[test]
+    fn what_was_counted_before_a_restart_counts_once_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = SetClock::at(noon());
+        let second = noon() + Span::from_secs(7);
+        let before = instruments(dir.path(), &clock);
+        before.requests.record(&[event(second, false), event(second, true)]).unwrap();
+        drop(before);
+        let after = instruments(dir.path(), &clock);
+        after.requests.record(&[event(second, false)]).unwrap();
+        assert_eq!(first_minute(&*after.series), Some(Tally { good: 2, bad: 1 }));
+    }
+
+    #[test]
+    fn events_of_the_last_hour_count_and_older_or_future_ones_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = SetClock::at(noon());
+        let tools = instruments(dir.path(), &clock);
+        tools.requests.record(&[event(noon(), true)]).unwrap();
+        clock.set(noon() + Span::from_mins(59));
+        assert_eq!(tools.requests.record(&[event(noon(), false)]).unwrap(), Uncounted::default());
+        clock.set(noon() + Span::from_mins(62));
+        let late = tools.requests.record(&[event(noon(), false)]).unwrap();
+        assert_eq!(late, Uncounted { late: 1, ..Uncounted::default() });
+        let early = tools.requests.record(&[event(noon() + Span::from_hours(3), false)]).unwrap();
+        assert_eq!(early, Uncounted { early: 1, ..Uncounted::default() });
+        assert_eq!(first_minute(&*tools.series), Some(Tally { good: 1, bad: 1 }));
+    }
+
+    #[test]
+    fn a_slice_without_events_is_not_measured() {
+        let dir = tempfile::tempdir().unwrap();
+        let tools = instruments(dir.path(), &SetClock::at(noon()));
+        tools.requests.record(&[event(noon() + Span::from_secs(70), false)]).unwrap();
+        let tallies = tallies_of(&*tools.series, "shop", noon(), Span::from_mins(1), 3).unwrap();
+        assert_eq!(tallies, [None, Some(Tally { good: 1, bad: 0 }), None]);
+    }
+}

@@ -156,9 +156,23 @@ pub(crate) async fn story_of_incident(doorway: &Doorway, incident: IncidentId) -
                 break;
             }
         }
+        // An alert's stream holds its earlier firings too; they belong to other stories.
+        if let Some(began_at) = entries.iter().find_map(|entry| began_at(entry, incident)) {
+            entries.retain(|entry| entry.at >= began_at);
+        }
         Ok::<_, crate::ports::Fault>(entries)
     });
     Ok(read.await??)
+}
+
+/// When an incident's disruption began, if this entry declares it.
+fn began_at(entry: &facts::Entry, of: IncidentId) -> Option<Timestamp> {
+    match &entry.fact {
+        facts::Fact::Incidents(facts::IncidentsFact::IncidentDeclared { incident, began_at, .. }) => {
+            (*incident == of).then_some(*began_at)
+        }
+        _ => None,
+    }
 }
 
 /// A disruption.
