@@ -1,8 +1,8 @@
 use alerting::{BadMatcher, Command, Refusal, SilencePhase};
 use facts::alerting::{AlertingFact as A, SuppressReason};
-use kernel::{Refuse, SilenceId};
+use kernel::{Refuse, SilenceId, Span};
 
-use crate::play::{Play, labels, posted};
+use crate::play::{Play, labels, matcher, posted};
 
 const DOWN: &str = "alertname=Down service=shop priority=critical";
 
@@ -40,6 +40,35 @@ fn a_silence_ends_the_page_of_what_it_takes_whole() {
     assert_eq!(play.told(), ["12:00:00 silenced"]);
     play.wait("3h");
     assert_eq!(play.told(), ["13:00:00 shop: Down", "14:05:00 again shop: Down (2 alerts)"]);
+}
+
+#[test]
+fn the_decision_that_makes_a_silence_ends_the_page_too() {
+    let mut play = Play::new();
+    play.holds(1, &["service=shop"]);
+    let create = Command::CreateSilence {
+        replaces: None,
+        matchers: vec![matcher("service=shop")],
+        starts_at: play.now,
+        ends_at: play.now + Span::from_hours(1),
+        comment: String::new(),
+        created_by: String::new(),
+    };
+    let facts = play.ask(create).unwrap();
+    assert!(matches!(
+        facts[..],
+        [A::SilenceCreated { .. }, A::AlertSuppressed { .. }, A::GroupResolved { silenced: true, .. }]
+    ));
+}
+
+#[test]
+fn a_group_is_not_told_of_again_for_newcomers_that_are_silenced_by_then() {
+    let mut play = Play::new();
+    play.holds(1, &["service=shop node=a"]);
+    play.holds(1, &["service=shop node=a", "service=shop node=b"]);
+    play.silence(&["node=b"], "10m", "10h").unwrap();
+    play.sleep("1h");
+    assert_eq!(play.told(), ["12:00:00 shop: Down"]);
 }
 
 #[test]

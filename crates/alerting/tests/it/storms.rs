@@ -66,6 +66,19 @@ fn one_silence_mutes_a_storm_and_its_end_brings_all_of_it_back() {
 }
 
 #[test]
+fn a_page_ends_as_silenced_where_its_last_alert_took_the_last_room() {
+    let mut play = Play::new();
+    let down = |node: usize| posted(&format!("alertname=Down service=shop priority=critical node={node}"));
+    let nodes: Vec<usize> = (1..limits::FACTS_PER_DECISION_MAX).collect();
+    for part in nodes.chunks(limits::ALERTS_PER_COMMAND_MAX) {
+        play.receives(part.iter().map(|node| down(*node)).collect());
+    }
+    play.told();
+    play.silence(&["service=shop"], "0", "1m").unwrap();
+    assert_eq!(play.told(), ["12:00:00 silenced"]);
+}
+
+#[test]
 fn a_rule_that_is_removed_in_a_storm_resolves_all_of_it() {
     let mut play = Play::new();
     for _ in 0..3 {

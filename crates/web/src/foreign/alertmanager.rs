@@ -81,8 +81,8 @@ async fn post_alerts(Sender(caller): Sender, State(doorway): State<Doorway>, bod
             Err(problem) => bad.push(format!("alert {place}: {problem}")),
         }
     }
-    if !alerts.is_empty() {
-        doorway.submit(caller.actor, alerting::Command::ReceiveAlerts(alerts)).await?;
+    for some in alerts.chunks(alerting::limits::ALERTS_PER_COMMAND_MAX) {
+        doorway.submit(caller.actor.clone(), alerting::Command::ReceiveAlerts(some.to_vec())).await?;
     }
     if bad.is_empty() { Ok(StatusCode::OK.into_response()) } else { Err(Error::bad_request(bad.join("; "))) }
 }
