@@ -1,8 +1,8 @@
 //! The data directory: one process at a time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use fs4::fs_std::FileExt;
@@ -17,9 +17,9 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory where it is not there, and locks it.
+    /// Makes the directory where it is not there, for its owner only, and locks it.
     pub(crate) fn lock(path: &Path) -> Result<Self, Failure> {
-        std::fs::create_dir_all(path).map_err(Failure::file("create", path))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Failure::file("create", path))?;
         let file = path.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&file);
         let lock = lock.map_err(Failure::file("open", &file))?;

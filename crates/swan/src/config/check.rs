@@ -5,6 +5,7 @@ use facts::Configuration;
 use facts::configuration::{EscalationPolicy, Objective, Rotation, Rule, Service, Sli, Target};
 use kernel::limits::ESCALATION_REPEATS_MAX;
 use kernel::{ServiceId, Span};
+use oncall::limits::{STEP_WAIT_MAX, STEP_WAIT_MIN, STEPS_PER_POLICY_MAX};
 use promql::Plan;
 use web::ports::{ContactAddress, Problem};
 
@@ -252,8 +253,17 @@ impl Findings<'_> {
             let message = format!("`repeat: {}` is more than {ESCALATION_REPEATS_MAX}", policy.repeat);
             self.error(&format!("{path}.repeat"), message, "");
         }
+        if policy.steps.len() > STEPS_PER_POLICY_MAX {
+            let message = format!("{} steps are more than {STEPS_PER_POLICY_MAX}", policy.steps.len());
+            self.error(&format!("{path}.steps"), message, "use `repeat` to walk the same steps again");
+        }
         for (place, step) in policy.steps.iter().enumerate() {
             let path = format!("{path}.steps[{place}]");
+            if step.wait < STEP_WAIT_MIN || step.wait > STEP_WAIT_MAX {
+                let message =
+                    format!("a wait of `{}` is not between {STEP_WAIT_MIN} and {STEP_WAIT_MAX}", step.wait);
+                self.error(&format!("{path}.wait"), message, "five minutes are usual");
+            }
             for (target, found) in step.notify.iter().enumerate() {
                 self.target(&format!("{path}.notify[{target}]"), found);
             }
@@ -261,7 +271,6 @@ impl Findings<'_> {
                 let message = "this step can be empty: nobody in it has a contact".to_owned();
                 self.error(&path, message, "name a person with an address, or a rotation of such people");
             }
-            self.period(&format!("{path}.wait"), step.wait);
         }
     }
 

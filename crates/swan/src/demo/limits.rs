@@ -26,7 +26,7 @@ pub(super) const DEPLOY_AFTER: Duration = Duration::from_secs(18);
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often an act is tried before the story goes on without it.
 pub(super) const TRIES_MAX: u32 = 3;
-/// How long somebody who watches may take for each act once they took the page.
-pub(super) const PATIENCE_WITH_WATCHER: Duration = Duration::from_secs(20);
+/// How long somebody who watches, and took the page, may take for each act before the story goes on without them.
+pub(super) const PATIENCE_WITH_WATCHER: Duration = Duration::from_secs(15);
 /// How long the story may take where the demo ends with it.
 pub(super) const STORY_TIMEOUT: Duration = Duration::from_secs(240);

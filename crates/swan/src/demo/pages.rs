@@ -43,7 +43,7 @@ li.chapter.last{border-color:#0b6e4f;background:#f0f8f4}li p{margin:.15rem 0}tim
 a{color:#0550ae}a.into{margin-right:1rem;white-space:nowrap}.soft{color:#57606a}\
 article{border:1px solid #c8cdd3;border-radius:6px;margin:0 0 .6rem;padding:.4rem .7rem}\
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem;margin:.3rem 0 0}\
-meter{width:10rem;vertical-align:middle}table{border-collapse:collapse}td,th{text-align:left;padding:.15rem 1rem .15rem 0}\
+meter{width:7rem;vertical-align:middle}table{border-collapse:collapse}td,th{text-align:left;padding:.15rem 1rem .15rem 0;white-space:nowrap}\
 .down{color:#b42318;font-weight:600}code{font-size:.9em}button{font:inherit}";
 
 async fn page(State(stage): State<Stage>) -> Html<String> {

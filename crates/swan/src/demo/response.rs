@@ -2,8 +2,8 @@
 //! use: the link in the mail, the sign-in page, the API with the session that it opens.
 //!
 //! Ana sleeps. Bo opens his mail, looks, acknowledges and declares, and leads until a review is drafted. Somebody who
-//! watches may do any of it first, with Ana's link or Bo's or signed in; then whoever has the page is left the time
-//! to go on, and only what they leave undone is done here, in their name.
+//! watches may do any of it first, with Ana's link or Bo's or signed in; then they are left the time to go on, and once
+//! they leave something undone, the story goes on here, in the name of whoever has the page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -91,14 +91,14 @@ pub(super) struct Response {
     sessions: BTreeMap<&'static str, String>,
     past: BTreeSet<Act>,
     tries: u32,
-    /// Whether it was the story's Bo who took the page.
-    is_ours: bool,
+    /// Whether the story's people go on without waiting for whoever watches.
+    is_in_hand: bool,
 }
 
 impl Response {
     pub(super) fn new(swan: Peer, shop: Peer, sight: watch::Receiver<Sight>, inbox: Inbox) -> Self {
         let (sessions, past) = (BTreeMap::new(), BTreeSet::new());
-        Self { swan, shop, sight, inbox, sessions, past, tries: 0, is_ours: false }
+        Self { swan, shop, sight, inbox, sessions, past, tries: 0, is_in_hand: false }
     }
 
     /// Acts until the task is dropped.
@@ -127,13 +127,14 @@ impl Response {
 
     fn patience(&self, sight: &Sight, act: Act) -> Duration {
         let taken = sight.page.as_ref().is_some_and(|page| page.acknowledged_by.is_some());
-        if taken && !self.is_ours { PATIENCE_WITH_WATCHER } else { act.takes() }
+        if taken && !self.is_in_hand { PATIENCE_WITH_WATCHER } else { act.takes() }
     }
 
     async fn attempt(&mut self, sight: &Sight, act: Act) {
         match self.act(sight, act).await {
             Ok(()) => {
                 self.tries = 0;
+                self.is_in_hand |= act != Act::OpenMail;
                 // There may be more outages than one, and each has its cause.
                 if act != Act::Attribute {
                     self.past.insert(act);
@@ -200,7 +201,6 @@ impl Response {
     async fn acknowledge(&mut self) -> Result<(), PeerFault> {
         if let Some(path) = self.mail_to_bo().as_ref().and_then(Mail::acknowledge_link).and_then(path_of) {
             self.swan.submit(path, &[("declare", "1")]).await?;
-            self.is_ours = true;
         }
         Ok(())
     }

@@ -193,8 +193,8 @@ fn the_page(chapter: Chapter, sight: &Sight) -> Option<Words> {
                      Nobody else is notified."
                 }
                 _ => {
-                    "Nobody else is notified. Go on with the links below if you like: what is left undone for twenty \
-                     seconds is done by whoever has the page."
+                    "Nobody else is notified. Go on in Swan's pages if you like: declare, join, tell customers, roll \
+                     back. After fifteen seconds of nothing the story goes on by itself."
                 }
             };
             (format!("{} answers", name_of(by)), text.to_owned(), links)

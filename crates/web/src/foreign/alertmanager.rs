@@ -45,14 +45,14 @@ struct AlertBody {
     generator_url: Option<String>,
 }
 
-/// How senders in Go write a time that they do not have.
-const GO_ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+/// Senders in Go write a time that they do not have as the first instant of the year 1, with or without a fraction.
+const NO_TIME_BEFORE: Timestamp = Timestamp::from_secs(-62_135_510_400);
 
 impl AlertBody {
     fn into_posted(self) -> std::result::Result<alerting::PostedAlert, String> {
         let instant = |text: Option<String>| match text.as_deref() {
-            None | Some("" | GO_ZERO_TIME) => Ok(None),
-            Some(text) => text.parse::<Timestamp>().map(Some),
+            None | Some("") => Ok(None),
+            Some(text) => text.parse::<Timestamp>().map(|at| Some(at).filter(|at| *at >= NO_TIME_BEFORE)),
         };
         let posted = alerting::PostedAlert {
             labels: Labels::new(self.labels).map_err(|error| error.to_string())?,
@@ -66,7 +66,11 @@ impl AlertBody {
     }
 }
 
-async fn post_alerts(Sender(caller): Sender, State(doorway): State<Doorway>, body: Unpacked) -> Result<Response> {
+async fn post_alerts(
+    Sender(caller): Sender,
+    State(doorway): State<Doorway>,
+    body: Unpacked,
+) -> Result<Response> {
     let bodies: Vec<AlertBody> = serde_json::from_slice(&body.0)
         .map_err(|error| Error::bad_request(format!("the body is not a list of alerts: {error}")))?;
     if bodies.len() > ALERTS_PER_REQUEST_MAX {
@@ -140,7 +144,8 @@ impl Filter {
 
     fn lets_through(&self, status: &alerting::AlertStatus<'_>) -> bool {
         let wanted = if status.silenced_by.is_empty() { self.active } else { self.silenced };
-        wanted && self.matchers.iter().all(|m| m.matches(status.alert.fired.labels.get(m.name()).unwrap_or("")))
+        wanted
+            && self.matchers.iter().all(|m| m.matches(status.alert.fired.labels.get(m.name()).unwrap_or("")))
     }
 }
 
@@ -149,8 +154,12 @@ fn matcher(text: &str) -> Result<promql::Matcher> {
     let error = || Error::bad_request(format!("`{text}` is not a matcher like `service=\"shop\"`"));
     let operator = text.find(['=', '!']).ok_or_else(error)?;
     let (name, rest) = text.split_at(operator);
-    let operators =
-        [("=~", promql::MatchOp::Regex), ("!~", promql::MatchOp::NotRegex), ("!=", promql::MatchOp::NotEqual), ("=", promql::MatchOp::Equal)];
+    let operators = [
+        ("=~", promql::MatchOp::Regex),
+        ("!~", promql::MatchOp::NotRegex),
+        ("!=", promql::MatchOp::NotEqual),
+        ("=", promql::MatchOp::Equal),
+    ];
     let (sign, op) = operators.into_iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(error)?;
     let value = rest[sign.len()..].trim();
     let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
@@ -162,7 +171,10 @@ async fn get_alerts(_: Responder, State(doorway): State<Doorway>, uri: axum::htt
     let now = doorway.now();
     let shown = doorway.view(move |world| {
         let statuses = world.alerting.alerts().map(|alert| world.alerting.status(alert, now));
-        statuses.filter(|status| filter.lets_through(status)).map(|status| shown(&status, now)).collect::<Vec<_>>()
+        statuses
+            .filter(|status| filter.lets_through(status))
+            .map(|status| shown(&status, now))
+            .collect::<Vec<_>>()
     });
     Ok(Json(shown.await?).into_response())
 }
@@ -228,7 +240,11 @@ fn yes() -> bool {
     true
 }
 
-async fn post_silence(Responder(caller): Responder, State(doorway): State<Doorway>, body: Unpacked) -> Result<Response> {
+async fn post_silence(
+    Responder(caller): Responder,
+    State(doorway): State<Doorway>,
+    body: Unpacked,
+) -> Result<Response> {
     let body: SilenceBody = serde_json::from_slice(&body.0)
         .map_err(|error| Error::bad_request(format!("the body is not a silence: {error}")))?;
     let replaces = body.id.filter(|id| !id.is_empty()).map(|id| silence_id(&id)).transpose()?;
@@ -301,9 +317,14 @@ async fn get_silences(_: Responder, State(doorway): State<Doorway>) -> Result<Re
     Ok(Json(doorway.view(list).await?).into_response())
 }
 
-async fn get_silence(_: Responder, State(doorway): State<Doorway>, Path(id): Path<String>) -> Result<Response> {
+async fn get_silence(
+    _: Responder,
+    State(doorway): State<Doorway>,
+    Path(id): Path<String>,
+) -> Result<Response> {
     let (id, now) = (silence_id(&id)?, doorway.now());
-    let found = doorway.view(move |world| world.alerting.silence(id).map(|found| shown_silence(found, now))).await?;
+    let found =
+        doorway.view(move |world| world.alerting.silence(id).map(|found| shown_silence(found, now))).await?;
     found.map(|found| Json(found).into_response()).ok_or_else(|| Error::not_found(format!("silence `{id}`")))
 }
 
@@ -319,4 +340,22 @@ async fn delete_silence(
 
 fn silence_id(text: &str) -> Result<SilenceId> {
     text.parse().map_err(|_| Error::not_found(format!("silence `{text}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(ends_at: &str) -> alerting::PostedAlert {
+        let body = format!(r#"{{"labels":{{"alertname":"Down"}},"endsAt":"{ends_at}"}}"#);
+        serde_json::from_str::<AlertBody>(&body).unwrap().into_posted().unwrap()
+    }
+
+    #[test]
+    fn an_alert_whose_sender_has_no_end_fires() {
+        assert_eq!(posted("0001-01-01T00:00:00Z").ends_at, None);
+        assert_eq!(posted("0001-01-01T00:00:00.000Z").ends_at, None);
+        let end = "2026-11-20T09:30:00Z";
+        assert_eq!(posted(end).ends_at, Some(end.parse().unwrap()));
+    }
 }

@@ -211,7 +211,11 @@ impl AckView {
             service: header.service.clone(),
             since: Clock(header.opened_at),
             body: String::new(),
-            standing: Standing::Over { why: end(&header.reason), at: Precise(header.resolved_at), acknowledged },
+            standing: Standing::Over {
+                why: end(&header.reason),
+                at: Precise(header.resolved_at),
+                acknowledged,
+            },
             told: Vec::new(),
             more_told: 0,
             incident: header.service.as_ref().and_then(|service| open_incident(world, service, person)),
@@ -248,10 +252,13 @@ fn next_step(page: &Page) -> Option<NextStep> {
     let (at, next): (Timestamp, NextMove) = page.next_move()?;
     let what = match next {
         NextMove::Step(position) => {
-            let whom = page.step_at(position).map_or_else(|| "everybody".to_owned(), |step| targets(&step.notify));
+            let whom =
+                page.step_at(position).map_or_else(|| "everybody".to_owned(), |step| targets(&step.notify));
             format!("it goes to step {} and notifies {whom}", position.step + 1)
         }
-        NextMove::Exhausted => "its policy ends; after a pause it starts again with the first step".to_owned(),
+        NextMove::Exhausted => {
+            "its policy ends; after a pause it starts again with the first step".to_owned()
+        }
         NextMove::StartsAgain(_) => "it starts again with the first step of its policy".to_owned(),
     };
     Some(NextStep { at: Precise(at), what })
@@ -339,7 +346,7 @@ mod tests {
         let stage = Stage::new();
         stage.fire("too many errors");
         stage.open_incident("Checkout fails", "We are looking.");
-        stage.get(LINK).await.shows("inc_1 is open").hides("declare an incident");
+        stage.get("/ack/bob.page_1").await.shows("inc_1 is open").hides("declare an incident");
         let pressed = stage.post(LINK, &[("declare", "yes")]).await;
         assert_eq!(pressed.status, StatusCode::CONFLICT);
         pressed.shows("has an open incident").shows("You acknowledged at");

@@ -203,11 +203,7 @@ fn alert_line(world: &World, alert: &alerting::Alert) -> AlertLine {
 }
 
 fn pending_line(world: &World, fingerprint: Fingerprint, pending: &alerting::Pending) -> PendingLine {
-    PendingLine {
-        name: name(&pending.labels),
-        labels: others(&pending.labels),
-        why: why(world, fingerprint),
-    }
+    PendingLine { name: name(&pending.labels), labels: others(&pending.labels), why: why(world, fingerprint) }
 }
 
 fn silence_line(silence: &alerting::Silence, now: Timestamp) -> SilenceLine {

@@ -35,7 +35,8 @@ impl Period {
     fn bounds(&self, today: Timestamp) -> Result<(Timestamp, Timestamp)> {
         let day = Span::from_days(1);
         let last = given(&self.until).map(utc).transpose()?.unwrap_or(today).floor(day);
-        let first = given(&self.from).map(utc).transpose()?.unwrap_or(last - Span::from_days(DAYS - 1)).floor(day);
+        let first =
+            given(&self.from).map(utc).transpose()?.unwrap_or(last - Span::from_days(DAYS - 1)).floor(day);
         if first > last {
             return Err(Error::bad_request("the period ends before it begins"));
         }
@@ -43,7 +44,11 @@ impl Period {
     }
 }
 
-async fn look(SignedIn(caller): SignedIn, State(doorway): State<Doorway>, Query(period): Query<Period>) -> Answer {
+async fn look(
+    SignedIn(caller): SignedIn,
+    State(doorway): State<Doorway>,
+    Query(period): Query<Period>,
+) -> Answer {
     let now = doorway.now();
     let today = now.floor(Span::from_days(1));
     let ninety_days = (today - Span::from_days(DAYS - 1), today + Span::from_days(1));
@@ -99,7 +104,8 @@ impl AvailabilityView {
     fn of(world: &World, (from, until): (Timestamp, Timestamp), now: Timestamp) -> Self {
         // What has not happened yet is no gap in the measurement.
         let end = until.min(now).max(from);
-        let services = world.configuration().into_iter().flat_map(|configuration| configuration.services.keys());
+        let services =
+            world.configuration().into_iter().flat_map(|configuration| configuration.services.keys());
         let last = until - Span::from_days(1);
         Self {
             from: Day(from),

@@ -41,7 +41,8 @@ impl Bars {
     /// Bars of these days. `each` gives every day a bar of its own; else equal days in a row share one.
     pub(super) fn new(name: &str, days: &[DayFigure], each: bool) -> Self {
         let mut bars = Vec::new();
-        let same = |one: &DayFigure, two: &DayFigure| !each && class(one) == class(two) && one.down == two.down;
+        let same =
+            |one: &DayFigure, two: &DayFigure| !each && class(one) == class(two) && one.down == two.down;
         for (place, run) in days.chunk_by(same).scan(0, |place, run| {
             let start = *place;
             *place += run.len();
@@ -115,7 +116,12 @@ mod tests {
         let seen: Vec<(&str, &str)> = bars.bars.iter().map(|bar| (bar.class, bar.title.as_str())).collect();
         assert_eq!(
             seen,
-            [("n", "1 Dec: no data"), ("u", "2 Dec: up"), ("d2", "3 Dec: down 10 min"), ("d4", "4 Dec: down 4 h")]
+            [
+                ("n", "1 Dec: no data"),
+                ("u", "2 Dec: up"),
+                ("d2", "3 Dec: down 10 min"),
+                ("d4", "4 Dec: down 4 h")
+            ]
         );
         assert_eq!(bars.label, "shop, last 4 days: down 4 h 10 min on 2 of 3 days, no data on 1");
     }
@@ -126,7 +132,10 @@ mod tests {
         let bars = Bars::new("shop", &days, false);
         let seen: Vec<(usize, Option<usize>, &str)> =
             bars.bars.iter().map(|bar| (bar.x, bar.width, bar.title.as_str())).collect();
-        assert_eq!(seen, [(0, Some(14), "1 Dec – 2 Dec: up"), (16, None, "3 Dec: down 1 min"), (24, None, "4 Dec: up")]);
+        assert_eq!(
+            seen,
+            [(0, Some(14), "1 Dec – 2 Dec: up"), (16, None, "3 Dec: down 1 min"), (24, None, "4 Dec: up")]
+        );
         assert_eq!(Bars::new("shop", &days, true).bars.len(), 4);
     }
 }

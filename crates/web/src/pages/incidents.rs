@@ -126,13 +126,24 @@ struct ResolvedLine {
 
 impl ListView {
     fn of(world: &World, now: Timestamp) -> Self {
-        let services = world.configuration().into_iter().flat_map(|configuration| configuration.services.keys());
+        let services =
+            world.configuration().into_iter().flat_map(|configuration| configuration.services.keys());
         Self {
             open: world.incidents.open().map(|incident| IncidentLine::of(incident, now)).collect(),
             more_resolved: world.incidents.resolved().count().saturating_sub(LINES_MAX),
-            resolved: world.incidents.resolved().take(LINES_MAX).map(|header| resolved(world, header)).collect(),
+            resolved: world
+                .incidents
+                .resolved()
+                .take(LINES_MAX)
+                .map(|header| resolved(world, header))
+                .collect(),
             more_tickets: world.incidents.tickets().count().saturating_sub(LINES_MAX),
-            tickets: world.incidents.tickets().take(LINES_MAX).map(|ticket| TicketLine::of(ticket, now)).collect(),
+            tickets: world
+                .incidents
+                .tickets()
+                .take(LINES_MAX)
+                .map(|ticket| TicketLine::of(ticket, now))
+                .collect(),
             services: services.filter(|id| world.incidents.open_of(id).is_none()).cloned().collect(),
             people: people(world),
         }
@@ -156,7 +167,11 @@ fn resolved(world: &World, header: &incidents::Header) -> ResolvedLine {
     }
 }
 
-async fn look(SignedIn(caller): SignedIn, State(doorway): State<Doorway>, Path(incident): Path<String>) -> Answer {
+async fn look(
+    SignedIn(caller): SignedIn,
+    State(doorway): State<Doorway>,
+    Path(incident): Path<String>,
+) -> Answer {
     show(&doorway, &caller, id(&incident)?, None).await
 }
 
@@ -219,7 +234,8 @@ async fn act(
 async fn show(doorway: &Doorway, caller: &Caller, incident: IncidentId, notice: Option<Notice>) -> Answer {
     let now = doorway.now();
     let missing = || Error::not_found(format!("incident `{incident}` in memory"));
-    let view = doorway.view(move |world| IncidentView::of(world, incident, now)).await?.ok_or_else(missing)?;
+    let view =
+        doorway.view(move |world| IncidentView::of(world, incident, now)).await?.ok_or_else(missing)?;
     let timeline = Timeline::of(story_of_incident(doorway, incident).await?);
     let shell = Shell::new(caller, Here::Incidents, notice);
     Ok(html(shell.status(), &IncidentPage { shell, view, timeline }))

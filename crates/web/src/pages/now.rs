@@ -26,7 +26,11 @@ struct Look {
     still: Option<String>,
 }
 
-async fn look(SignedIn(caller): SignedIn, State(doorway): State<Doorway>, Query(look): Query<Look>) -> Answer {
+async fn look(
+    SignedIn(caller): SignedIn,
+    State(doorway): State<Doorway>,
+    Query(look): Query<Look>,
+) -> Answer {
     let now = doorway.now();
     let view = doorway.view(move |world| NowView::of(world, now)).await?;
     let shell = Shell::new(&caller, Here::Now, None);
@@ -118,7 +122,8 @@ pub(super) struct TicketLine {
 
 impl NowView {
     fn of(world: &World, now: Timestamp) -> Self {
-        let pages: Vec<PageLine> = world.oncall.open_pages().take(LINES_MAX).map(|page| page_line(page, now)).collect();
+        let pages: Vec<PageLine> =
+            world.oncall.open_pages().take(LINES_MAX).map(|page| page_line(page, now)).collect();
         let tickets: Vec<TicketLine> =
             world.incidents.tickets().take(LINES_MAX).map(|ticket| TicketLine::of(ticket, now)).collect();
         Self {

@@ -24,7 +24,11 @@ pub(super) fn routes() -> Router<Doorway> {
     Router::new().route("/pages/{page}", get(look).post(act))
 }
 
-async fn look(SignedIn(caller): SignedIn, State(doorway): State<Doorway>, Path(page): Path<String>) -> Answer {
+async fn look(
+    SignedIn(caller): SignedIn,
+    State(doorway): State<Doorway>,
+    Path(page): Path<String>,
+) -> Answer {
     show(&doorway, &caller, id(&page)?, None).await
 }
 

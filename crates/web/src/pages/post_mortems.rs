@@ -82,7 +82,12 @@ impl ListView {
             world.learning.actions().filter(|action| action.done.is_none()).collect();
         open.sort_by_key(|action| (action.due, action.id));
         Self {
-            reviews: world.learning.reviews().take(LINES_MAX).map(|review| review_line(world, review)).collect(),
+            reviews: world
+                .learning
+                .reviews()
+                .take(LINES_MAX)
+                .map(|review| review_line(world, review))
+                .collect(),
             more_reviews: world.learning.reviews().count().saturating_sub(LINES_MAX),
             more_actions: open.len().saturating_sub(LINES_MAX),
             actions: open.into_iter().take(LINES_MAX).map(|action| action_line(action, now)).collect(),
@@ -115,7 +120,8 @@ fn action_line(action: &learning::Action, now: Timestamp) -> ActionLine {
             ActionPriority::Low => "low",
         },
         owner: action.owner.clone(),
-        due: Day(action.due),
+        // What is due at midnight is due on the day that ends then.
+        due: Day(action.due - Span::from_millis(1)),
         is_late: action.done.is_none() && action.due <= now,
         done: action.done.as_ref().map(|(at, outcome)| (Day(*at), outcome.clone())),
     }

@@ -33,7 +33,11 @@ pub(super) fn routes() -> Router<Doorway> {
     Router::new().route("/services/{service}", get(look).post(act))
 }
 
-async fn look(SignedIn(caller): SignedIn, State(doorway): State<Doorway>, Path(service): Path<String>) -> Answer {
+async fn look(
+    SignedIn(caller): SignedIn,
+    State(doorway): State<Doorway>,
+    Path(service): Path<String>,
+) -> Answer {
     show(&doorway, &caller, ServiceId::new(service), None).await
 }
 
@@ -107,7 +111,9 @@ impl Standing {
     pub(super) fn of(world: &World, id: &ServiceId, service: &Service, now: Timestamp) -> Self {
         let Some(objective) = service.objectives.first() else { return Standing::Unknown };
         let slice = objective.sli.slice;
-        let Some(through) = world.objectives.judged_through(id, &objective.name) else { return Standing::Unknown };
+        let Some(through) = world.objectives.judged_through(id, &objective.name) else {
+            return Standing::Unknown;
+        };
         if through + slice.times(2) + STALE_AFTER < now {
             return Standing::Unknown;
         }
@@ -282,7 +288,13 @@ impl ServicePageView {
     }
 }
 
-fn period(world: &World, id: &ServiceId, name: &'static str, from: Timestamp, until: Timestamp) -> PeriodLine {
+fn period(
+    world: &World,
+    id: &ServiceId,
+    name: &'static str,
+    from: Timestamp,
+    until: Timestamp,
+) -> PeriodLine {
     let found = objectives::availability(&world.objectives, id, from, until);
     PeriodLine {
         name,
@@ -318,7 +330,9 @@ fn row_line(row: Row) -> RowLine {
         start: Clock(row.start),
         verdict,
         tone,
-        figures: row.tally.map(|tally| format!("{} of {} failed", tally.bad, tally.good.saturating_add(tally.bad))),
+        figures: row
+            .tally
+            .map(|tally| format!("{} of {} failed", tally.bad, tally.good.saturating_add(tally.bad))),
         outage: row.outage,
         cause: row.cause.clone(),
         is_final: row.is_final,

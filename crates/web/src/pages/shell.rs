@@ -145,7 +145,9 @@ pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
 pub(super) fn see_other(path: &str) -> Response {
     match HeaderValue::from_str(path) {
         Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
-        Err(_) => Broken(Error::bad_request("the address holds characters that no address has")).into_response(),
+        Err(_) => {
+            Broken(Error::bad_request("the address holds characters that no address has")).into_response()
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
+use axum::Router;
 use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::Router;
 use kernel::{PersonId, Span, Timestamp};
 use serde::Deserialize;
 
@@ -100,7 +100,12 @@ async fn sign_in(
     }
 }
 
-async fn open_session(doorway: &Doorway, failures: &Failures, name: PersonId, password: String) -> Result<String> {
+async fn open_session(
+    doorway: &Doorway,
+    failures: &Failures,
+    name: PersonId,
+    password: String,
+) -> Result<String> {
     let asked = name.clone();
     let is_known = move |world: &engine::World| {
         world.configuration().is_some_and(|configuration| configuration.people.contains_key(&asked))
@@ -118,8 +123,10 @@ async fn open_session(doorway: &Doorway, failures: &Failures, name: PersonId, pa
             failures.forget(counted.as_ref());
             Ok(session)
         }
-        Ok(None) => Err(Error::new(StatusCode::FORBIDDEN, "wrong_password", "the name or the password is wrong")
-            .with_hint("passwords are set by whoever runs this server")),
+        Ok(None) => {
+            Err(Error::new(StatusCode::FORBIDDEN, "wrong_password", "the name or the password is wrong")
+                .with_hint("passwords are set by whoever runs this server"))
+        }
         Err(fault) => Err(fault.into()),
     }
 }
@@ -214,7 +221,8 @@ mod tests {
 
     #[test]
     fn signing_in_never_leads_to_another_site() {
-        for next in ["//evil.example", "https://evil.example", "/\\evil.example", "", "evil", "/a\r\nb", "/ü"] {
+        for next in ["//evil.example", "https://evil.example", "/\\evil.example", "", "evil", "/a\r\nb", "/ü"]
+        {
             assert_eq!(own_path(next), "/", "{next}");
         }
         assert_eq!(own_path("/incidents/inc_3?x=1"), "/incidents/inc_3?x=1");

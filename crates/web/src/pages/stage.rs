@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use engine::port::{Decided, Reply, Unavailable, View};
 use engine::{Command, Engine, World};
 use facts::configuration::{
-    Channel, ContactRef, EscalationPolicy, EscalationStep, Objective, Person, Rotation, Service, Sli, StatusPage,
-    Target, Window,
+    Channel, ContactRef, EscalationPolicy, EscalationStep, Objective, Person, Rotation, Service, Sli,
+    StatusPage, Target, Window,
 };
 use facts::incidents::{Audience, DeclareReason, Phase, Severity};
 use facts::objectives::Tally;
@@ -25,8 +25,8 @@ use tower::ServiceExt;
 use super::shell::encoded;
 use crate::doors::{Doors, router};
 use crate::ports::{
-    Appended, Beat, Caller, Clock, Configurations, Directory, Fault, Heartbeats, Journal, OwnMetrics, Ports,
-    Problem, RequestEvents, Requests, Role, Samples, SeriesSamples, Submission, Uncounted,
+    Appended, Beat, Caller, Clock, Configurations, Directory, Fault, Heartbeats, Journal, NotKept,
+    OwnMetrics, Ports, Problem, RequestEvents, Requests, Role, Samples, SeriesSamples, Submission, Uncounted,
 };
 
 /// Everybody's password.
@@ -97,6 +97,15 @@ impl Directory for Hall {
     }
     fn sign_out(&self, _: &str) -> Result<(), Fault> {
         Ok(())
+    }
+    fn create_token(&self, _: &str, _: Role) -> Result<String, NotKept> {
+        not_staged("make a token").map_err(NotKept::Fault)
+    }
+    fn revoke_token(&self, _: &str) -> Result<bool, Fault> {
+        not_staged("take a token back")
+    }
+    fn set_password(&self, _: &PersonId, _: &str) -> Result<(), NotKept> {
+        not_staged("set a password").map_err(NotKept::Fault)
     }
     fn acknowledge_link(&self, token: &str) -> Result<Option<(PageId, PersonId)>, Fault> {
         let link = token.split_once('.');
@@ -347,7 +356,13 @@ impl Stage {
         self.send(Method::POST, path, &[("origin", "https://swan.example.com")], &body).await
     }
 
-    pub(super) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Seen {
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Seen {
         let mut request = Request::builder().method(method).uri(path);
         request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         if let Some(person) = self.person {

@@ -64,7 +64,11 @@ async fn whole(State(doorway): State<Doorway>, headers: HeaderMap) -> Answer {
     Ok(public(&StatusPage::of(&view)))
 }
 
-async fn incident(State(doorway): State<Doorway>, Path(incident): Path<String>, headers: HeaderMap) -> Answer {
+async fn incident(
+    State(doorway): State<Doorway>,
+    Path(incident): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
     let view = status_page_of(&doorway, &headers).await?;
     let id = incident.parse::<IncidentId>().ok();
     let found = view.incidents.iter().find(|shown| Some(shown.id) == id);
@@ -253,7 +257,10 @@ mod tests {
         stage.judge_days("search", 80, |day| if day % 11 == 0 { 45 } else { 0 });
         for place in 0..25 {
             let title = format!("Checkout fails for one in {place} customers who pay by card");
-            stage.past_incident(&title, "Payments by card fail since this morning. We are looking for the reason.");
+            stage.past_incident(
+                &title,
+                "Payments by card fail since this morning. We are looking for the reason.",
+            );
             stage.advance(Span::from_hours(3));
         }
         stage.open_incident("Search is slow", "Search takes longer than usual. We look for the reason.");

@@ -211,7 +211,7 @@ async fn a_review_is_complete_once_every_leaf_ends_in_something() {
     post(&[("act", "section"), ("section", "summary"), ("text", "A disk was full.")]).await;
     let page = stage.get(path).await;
     page.shows("Risk accepted: it is one disk").shows("href=\"#act_1\"").shows("A disk was full.");
-    stage.get("/post-mortems").await.shows("act_1: rotate the logs");
+    stage.get("/post-mortems").await.shows("act_1: rotate the logs").shows("27 Nov 2026");
     assert_eq!(post(&[("act", "complete")]).await.status, StatusCode::SEE_OTHER);
     let world = stage.world();
     let review = world.learning.review(PostMortemId(1)).unwrap();
@@ -260,7 +260,8 @@ async fn an_outage_is_attributed_and_a_slice_corrected_on_the_services_page() {
     let stage = busy();
     let path = "/services/shop";
     stage.get(path).await.shows("out_1: 7 min").shows("Nobody has said why yet");
-    let form = [("act", "attribute"), ("outage", "out_1"), ("cause", "disk"), ("note", ""), ("incident", "inc_1")];
+    let form =
+        [("act", "attribute"), ("outage", "out_1"), ("cause", "disk"), ("note", ""), ("incident", "inc_1")];
     assert_eq!(stage.post(path, &form).await.status, StatusCode::SEE_OTHER);
     stage.get(path).await.shows("Cause: <strong>disk</strong>").shows("<option value=\"disk\">");
     stage.get("/availability").await.shows("disk").hides("not attributed yet");
@@ -271,7 +272,8 @@ async fn an_outage_is_attributed_and_a_slice_corrected_on_the_services_page() {
     assert_eq!(stage.post(path, &form).await.status, StatusCode::SEE_OTHER);
     let corrected = stage.world();
     assert_eq!(objectives::outage(&corrected.objectives, OutageId(1)).unwrap().outage.slices, 6);
-    let without_reason = [("act", "correct"), ("start", "2026-11-18T00:05"), ("verdict", "up"), ("reason", " ")];
+    let without_reason =
+        [("act", "correct"), ("start", "2026-11-18T00:05"), ("verdict", "up"), ("reason", " ")];
     let refused = stage.post(path, &without_reason).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     refused.shows("a correction needs a reason");

@@ -36,7 +36,12 @@ impl fmt::Display for Precise {
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instant = self.0.to_jiff();
-        write!(f, "<time datetime=\"{}\">{}</time>", instant.strftime("%Y-%m-%d"), instant.strftime("%-d %b %Y"))
+        write!(
+            f,
+            "<time datetime=\"{}\">{}</time>",
+            instant.strftime("%Y-%m-%d"),
+            instant.strftime("%-d %b %Y")
+        )
     }
 }
 
@@ -63,7 +68,12 @@ pub(super) fn minute_field(at: Timestamp) -> String {
 /// The two largest units of a length of time: `2 d 4 h`, `12 min`, `45 s`.
 pub(super) fn length(span: Span) -> String {
     let seconds = span.as_millis().max(0) / 1000;
-    let units = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let units = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
     let first = units.iter().position(|(count, _)| *count > 0).unwrap_or(units.len() - 1);
     let largest = units.iter().skip(first).take(2);
     let shown = largest.enumerate().filter(|(place, (count, _))| *place == 0 || *count > 0);
@@ -137,9 +147,14 @@ mod tests {
 
     #[test]
     fn a_length_of_time_has_at_most_two_units() {
-        for (secs, text) in
-            [(0, "0 s"), (45, "45 s"), (60, "1 min"), (750, "12 min 30 s"), (3600, "1 h"), (187_200, "2 d 4 h")]
-        {
+        for (secs, text) in [
+            (0, "0 s"),
+            (45, "45 s"),
+            (60, "1 min"),
+            (750, "12 min 30 s"),
+            (3600, "1 h"),
+            (187_200, "2 d 4 h"),
+        ] {
             assert_eq!(length(Span::from_secs(secs)), text);
         }
         assert_eq!(length(Span::from_secs(86_460)), "1 d", "what is left of it is too small to name");

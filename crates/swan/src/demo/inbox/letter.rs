@@ -13,7 +13,8 @@ impl Letter {
     /// Reads a mail with lines of either ending. What cannot be decoded is kept as it stands.
     pub(super) fn read(raw: &[u8]) -> Self {
         let raw = String::from_utf8_lossy(raw).replace("\r\n", "\n");
-        let (head, body) = raw.split_once("\n\n").unwrap_or((&raw, ""));
+        let headless = raw.strip_prefix('\n').map(|body| ("", body));
+        let (head, body) = headless.or_else(|| raw.split_once("\n\n")).unwrap_or((&raw, ""));
         // A line that begins with a space goes on with the one before.
         let head = head.replace("\n ", " ").replace("\n\t", " ");
         let header = |name: &str| {

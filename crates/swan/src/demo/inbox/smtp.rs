@@ -148,7 +148,7 @@ mod tests {
         let serving = tokio::spawn(inbox.clone().receive(listener));
         let tls = egress::tls::Tls::load(None).unwrap();
         let mailer = Mailer::new(egress::network::Network::system(tls));
-        let relay = Relay::new(&address.ip().to_string(), address.port(), Security::Plain);
+        let relay = Relay::new(address.ip().to_string(), address.port(), Security::Plain);
         let mail = Mail {
             from: Mailbox::new(Some("Swan"), "swan@fernhill.example").unwrap(),
             to: vec![Mailbox::new(None, "bo@fernhill.example").unwrap()],

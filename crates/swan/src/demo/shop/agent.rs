@@ -10,9 +10,9 @@ use crate::clock::{Clock, WallClock};
 use crate::demo::peer::{Peer, Sent};
 
 /// How often figures are sent.
-const SEND_EVERY: Duration = Duration::from_secs(2);
+const SEND_EVERY: Duration = Duration::from_secs(1);
 /// Connections that the pool holds when the shop opens.
-const CONNECTIONS_AT_FIRST: u64 = 20;
+const CONNECTIONS_AT_FIRST: u64 = 40;
 /// How many it may hold.
 const CONNECTIONS_MAX: u64 = 64;
 /// Where its growth ends: past four fifths of its maximum.
