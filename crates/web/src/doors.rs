@@ -102,7 +102,7 @@ async fn watch_over(State(doorway): State<Doorway>, request: Request, next: Next
     };
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let route = route.as_deref().unwrap_or("none");
     doorway.ports.own_metrics.answered(route, response.status().as_u16(), started.elapsed());
