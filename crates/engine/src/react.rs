@@ -29,7 +29,12 @@ pub(crate) fn react(world: &World, entry: &Entry) -> Vec<Command> {
 
 fn alerting_fact(world: &World, fact: &AlertingFact) -> Vec<Command> {
     match fact {
-        AlertingFact::GroupNotified { group, title, again: false, .. } => group_notified(world, *group, title),
+        AlertingFact::GroupNotified { group, title, again: false, .. } => {
+            group_notified(world, *group, title)
+        }
+        AlertingFact::GroupNotified { group, title, again: true, .. } => {
+            page_of_newcomers(world, *group, title)
+        }
         AlertingFact::GroupResolved { group, was_notified: true, silenced } => {
             let reason = if *silenced { PageEnd::Silenced } else { PageEnd::AlertsResolved };
             vec![
@@ -41,28 +46,37 @@ fn alerting_fact(world: &World, fact: &AlertingFact) -> Vec<Command> {
     }
 }
 
+/// Alerts that join a critical group are news for whoever has its page. Where somebody closed that page by hand, they
+/// get another one: nobody has them.
+fn page_of_newcomers(world: &World, group: GroupId, title: &str) -> Vec<Command> {
+    let Some(open) = world.alerting.group(group).filter(|open| open.priority == Priority::Critical) else {
+        return Vec::new();
+    };
+    vec![page_of_group(world, group, open.service.clone(), title)]
+}
+
+/// Harmless where the group has an open page.
+fn page_of_group(world: &World, group: GroupId, service: Option<ServiceId>, title: &str) -> Command {
+    let body = crate::views::group_in_words(world, group);
+    oncall::Command::OpenPage { group: Some(group), service, policy: None, title: title.to_owned(), body }
+        .into()
+}
+
 fn group_notified(world: &World, group: GroupId, title: &str) -> Vec<Command> {
     let Some(open) = world.alerting.group(group) else { return Vec::new() };
     let service = open.service.clone();
-    let body = crate::views::group_in_words(world, group);
     match open.priority {
         Priority::Critical => {
-            let page = oncall::Command::OpenPage {
-                group: Some(group),
-                service: service.clone(),
-                policy: None,
-                title: title.to_owned(),
-                body,
-            };
+            let page = page_of_group(world, group, service.clone(), title);
             let incident = service.and_then(|service| incident_of_group(world, service, group, title));
-            std::iter::once(page.into()).chain(incident).collect()
+            std::iter::once(page).chain(incident).collect()
         }
         Priority::High => vec![
             oncall::Command::Tell {
                 audience: oncall::Audience::ListOfService(service.clone()),
                 purpose: Purpose::HighPriority { group },
                 subject: format!("[high] {title}"),
-                body,
+                body: crate::views::group_in_words(world, group),
             }
             .into(),
             incidents::Command::OpenTicket { service, title: title.to_owned(), group: Some(group) }.into(),
@@ -161,7 +175,8 @@ fn objectives_fact(world: &World, fact: &ObjectivesFact) -> Vec<Command> {
     let reviews = world.learning.open_reviews_touching(service, *touched);
     reviews
         .map(|review| {
-            let impact = objectives::impact(&world.objectives, service, review.impact.from, review.impact.until);
+            let impact =
+                objectives::impact(&world.objectives, service, review.impact.from, review.impact.until);
             learning::Command::UpdateImpact { post_mortem: review.id, impact }.into()
         })
         .collect()
@@ -182,13 +197,15 @@ fn signals_fact(world: &World, fact: &SignalsFact) -> Vec<Command> {
         SignalsFact::HeartbeatMissed { heartbeat, expected_by, .. } => {
             let Some(found) = config.heartbeats.get(heartbeat) else { return Vec::new() };
             let name = heartbeat.as_str();
-            let labels = own_labels("HeartbeatMissed", "heartbeat", name, Some(&found.service), found.priority);
+            let labels =
+                own_labels("HeartbeatMissed", "heartbeat", name, Some(&found.service), found.priority);
             vec![raise(labels, format!("heartbeat {heartbeat} was expected by {expected_by}"))]
         }
         SignalsFact::HeartbeatFailed { heartbeat, detail, .. } => {
             let Some(found) = config.heartbeats.get(heartbeat) else { return Vec::new() };
             let name = heartbeat.as_str();
-            let labels = own_labels("HeartbeatFailed", "heartbeat", name, Some(&found.service), found.priority);
+            let labels =
+                own_labels("HeartbeatFailed", "heartbeat", name, Some(&found.service), found.priority);
             vec![raise(labels, format!("heartbeat {heartbeat} reports a failure: {detail}"))]
         }
         SignalsFact::HeartbeatReturned { heartbeat, .. } | SignalsFact::HeartbeatRetired { heartbeat } => {
@@ -217,7 +234,13 @@ fn capacity_fact(world: &World, fact: &CapacityFact) -> Vec<Command> {
     }
 }
 
-fn own_labels(alert: &str, kind: &str, name: &str, service: Option<&ServiceId>, priority: Priority) -> Labels {
+fn own_labels(
+    alert: &str,
+    kind: &str,
+    name: &str,
+    service: Option<&ServiceId>,
+    priority: Priority,
+) -> Labels {
     let service = service.map_or("", ServiceId::as_str);
     Labels::new([("alertname", alert), (kind, name), ("service", service), ("priority", priority.as_str())])
         .expect("the names are distinct and not empty")
@@ -230,8 +253,9 @@ fn raise(labels: Labels, summary: String) -> Command {
 
 /// Clears what was raised under these labels, whatever service and priority the configuration gave it then.
 fn clear(world: &World, alert: &str, kind: &str, name: &str) -> Vec<Command> {
-    let raised = world.alerting.raised_by_swan().filter(|labels| {
-        labels.get("alertname") == Some(alert) && labels.get(kind) == Some(name)
-    });
+    let raised = world
+        .alerting
+        .raised_by_swan()
+        .filter(|labels| labels.get("alertname") == Some(alert) && labels.get(kind) == Some(name));
     raised.map(|labels| alerting::Command::ClearAlert { labels: labels.clone() }.into()).collect()
 }

@@ -1,5 +1,5 @@
 use facts::IncidentsFact;
-use facts::incidents::{Audience, Phase};
+use facts::incidents::{Audience, DeclareReason, Phase};
 use kernel::limits::TEXT_BYTES_MAX;
 use kernel::{Actor, GroupId, IncidentId, PersonId, ServiceId, TicketId, Timestamp};
 
@@ -82,7 +82,10 @@ fn declare(state: &State, now: Timestamp, actor: &Actor, command: Command) -> De
         state.known_person(person)?;
     }
     let incident = IncidentId(state.next_incident + 1);
-    let title = prose(title, TITLE_BYTES_MAX)?;
+    let title = match reason {
+        DeclareReason::Automatically(_) => shortened(&title),
+        DeclareReason::FromPage(_) | DeclareReason::ByHand => prose(title, TITLE_BYTES_MAX)?,
+    };
     let joined =
         groups.into_iter().map(|group| IncidentsFact::GroupJoined { incident, group, title: title.clone() });
     let declared = IncidentsFact::IncidentDeclared {
@@ -140,7 +143,7 @@ fn open_ticket(
     title: String,
     group: Option<GroupId>,
 ) -> Decision {
-    let title = prose(title, TITLE_BYTES_MAX)?;
+    let title = if group.is_some() { shortened(&title) } else { prose(title, TITLE_BYTES_MAX)? };
     let same = |ticket: &&crate::Ticket| ticket.service == service && ticket.title == title;
     if let (Some(group), Some(ticket)) = (group, state.tickets.values().find(same)) {
         return Ok(vec![IncidentsFact::TicketRecurred { ticket: ticket.id, group }]);
@@ -172,6 +175,14 @@ fn wake(state: &State, now: Timestamp, why: WakeReason) -> Vec<IncidentsFact> {
 
 fn unless(already: bool, fact: IncidentsFact) -> Vec<IncidentsFact> {
     if already { Vec::new() } else { vec![fact] }
+}
+
+/// The title that a group of alerts brings along: nothing about it may stand against the incident or ticket.
+fn shortened(title: &str) -> String {
+    match title.trim() {
+        "" => "alerts without a name".to_owned(),
+        title => title[..title.floor_char_boundary(TITLE_BYTES_MAX)].to_owned(),
+    }
 }
 
 /// Text with something in it, and not too much.

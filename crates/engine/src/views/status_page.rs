@@ -76,7 +76,8 @@ pub fn status_page(world: &World, page: Option<&StatusPageId>, now: Timestamp) -
         .iter()
         .filter_map(|(id, service)| {
             let listed = service.components.iter().filter(|component| shows(id, component));
-            let components: Vec<ComponentView> = listed.map(|component| component_view(world, id, component)).collect();
+            let components: Vec<ComponentView> =
+                listed.map(|component| component_view(world, id, component)).collect();
             let whole = service.components.is_empty() && shows(id, &ComponentId::new("*"));
             (!components.is_empty() || whole).then(|| service_view(world, id, components, now))
         })
@@ -91,9 +92,9 @@ pub fn status_page(world: &World, page: Option<&StatusPageId>, now: Timestamp) -
 
 /// `shop/*` matches every component of the service, `shop/checkout` one.
 fn matches(pattern: &str, service: &ServiceId, component: &ComponentId) -> bool {
-    pattern.split_once('/').is_some_and(|(of, name)| {
-        of == service.as_str() && (name == "*" || name == component.as_str())
-    })
+    pattern
+        .split_once('/')
+        .is_some_and(|(of, name)| of == service.as_str() && (name == "*" || name == component.as_str()))
 }
 
 fn component_view(world: &World, service: &ServiceId, component: &ComponentId) -> ComponentView {
@@ -101,13 +102,19 @@ fn component_view(world: &World, service: &ServiceId, component: &ComponentId) -
     ComponentView { id: component.clone(), status, since }
 }
 
-fn service_view(world: &World, id: &ServiceId, components: Vec<ComponentView>, now: Timestamp) -> ServiceView {
+fn service_view(
+    world: &World,
+    id: &ServiceId,
+    components: Vec<ComponentView>,
+    now: Timestamp,
+) -> ServiceView {
     let today = now.floor(Span::from_days(1));
     let from = today - Span::from_days(BAR_DAYS - 1);
     let days = objectives::days(&world.objectives, id, from, today + Span::from_days(1));
     let days: Vec<DayBar> =
         days.into_iter().map(|day| DayBar { day: day.start, down: day.down, up: day.up }).collect();
-    let (up, down) = days.iter().fold((Span::ZERO, Span::ZERO), |(up, down), day| (up + day.up, down + day.down));
+    let (up, down) =
+        days.iter().fold((Span::ZERO, Span::ZERO), |(up, down), day| (up + day.up, down + day.down));
     let measured = up + down;
     let availability = (measured > Span::ZERO).then(|| up.as_secs_f64() / measured.as_secs_f64());
     ServiceView { id: id.clone(), components, days, availability }

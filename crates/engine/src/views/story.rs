@@ -53,7 +53,9 @@ fn led_to(entry: &Entry) -> Vec<Stream> {
             let of_page = matches!(purpose, Purpose::Page { .. } | Purpose::PageOver { .. });
             if of_page { vec![Stream::of(notification)] } else { Vec::new() }
         }
-        Fact::Learning(facts::LearningFact::PostMortemDrafted { post_mortem, .. }) => vec![Stream::of(post_mortem)],
+        Fact::Learning(facts::LearningFact::PostMortemDrafted { post_mortem, .. }) => {
+            vec![Stream::of(post_mortem)]
+        }
         _ => Vec::new(),
     }
 }

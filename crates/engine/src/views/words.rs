@@ -34,12 +34,16 @@ fn short(hash: &str) -> &str {
 fn signals(fact: &G) -> String {
     match fact {
         G::CheckFailed { check, detail, .. } => format!("check {check} fails: {detail}"),
-        G::CheckRecovered { check, failed_for, .. } => format!("check {check} passes after failing for {failed_for}"),
+        G::CheckRecovered { check, failed_for, .. } => {
+            format!("check {check} passes after failing for {failed_for}")
+        }
         G::HeartbeatMissed { heartbeat, expected_by, .. } => {
             format!("heartbeat {heartbeat} did not arrive by {expected_by}")
         }
         G::HeartbeatReturned { heartbeat, .. } => format!("heartbeat {heartbeat} arrives again"),
-        G::HeartbeatFailed { heartbeat, detail, .. } => format!("heartbeat {heartbeat} reports a failure: {detail}"),
+        G::HeartbeatFailed { heartbeat, detail, .. } => {
+            format!("heartbeat {heartbeat} reports a failure: {detail}")
+        }
         G::CheckRetired { check } => format!("check {check} is no longer configured"),
         G::HeartbeatRetired { heartbeat } => format!("heartbeat {heartbeat} is no longer configured"),
     }
@@ -49,7 +53,11 @@ fn objectives(fact: &O) -> Option<String> {
     Some(match fact {
         O::SlicesJudged { .. } | O::SlicesFinal { .. } => return None,
         O::SliceDown { service, start, tally, .. } => {
-            format!("{service} was down at {start}: {} of {} requests failed", tally.bad, tally.good + tally.bad)
+            format!(
+                "{service} was down at {start}: {} of {} requests failed",
+                tally.bad,
+                tally.good + tally.bad
+            )
         }
         O::SliceRejudged { service, start, was, is, reason, .. } => {
             let why = match reason {
@@ -59,9 +67,13 @@ fn objectives(fact: &O) -> Option<String> {
             format!("{service} at {start} counts as {is:?} instead of {was:?}: {why}")
         }
         O::OutageOpened { outage, service, start, .. } => format!("{outage} of {service} began at {start}"),
-        O::OutageEnded { outage, end, slices } => format!("{outage} ended at {end} after {slices} down slices"),
+        O::OutageEnded { outage, end, slices } => {
+            format!("{outage} ended at {end} after {slices} down slices")
+        }
         O::OutageMerged { outage, into } => format!("{outage} turned out to be part of {into}"),
-        O::OutageSplit { outage, rest, start } => format!("{outage} turned out to be two: {rest} from {start}"),
+        O::OutageSplit { outage, rest, start } => {
+            format!("{outage} turned out to be two: {rest} from {start}")
+        }
         O::OutageAttributed { outage, cause, .. } => format!("attributed {outage} to {cause}"),
         O::BudgetSpent { service, objective, percent, spent, budget, .. } => {
             format!("{service} has spent {percent}% of its {objective} budget: {spent} of {budget}")
@@ -92,7 +104,9 @@ fn alerting(fact: &A) -> Option<String> {
         }
         A::GroupResolved { group, was_notified: true, .. } => format!("every alert of {group} resolved"),
         A::GroupResolved { group, .. } => format!("{group} was over before anybody was told"),
-        A::SilenceCreated { silence, ends_at, comment, .. } => format!("{silence} until {ends_at}: {comment}"),
+        A::SilenceCreated { silence, ends_at, comment, .. } => {
+            format!("{silence} until {ends_at}: {comment}")
+        }
         A::SilenceExpired { silence } => format!("{silence} ended"),
         A::AlertKeptFiring { .. } => "condition cleared; kept firing".to_owned(),
         A::AlertHeldAgain { .. } => "condition holds again".to_owned(),
@@ -108,9 +122,12 @@ fn name(labels: &kernel::Labels) -> String {
 
 fn oncall(fact: &N) -> Option<String> {
     Some(match fact {
-        N::PageOpened { page, policy_id, title, .. } => format!("{page} opened on policy {policy_id}: {title}"),
+        N::PageOpened { page, policy_id, title, .. } => {
+            format!("{page} opened on policy {policy_id}: {title}")
+        }
         N::StepStarted { page, step, responders, reason, until, .. } => {
-            let next = until.map_or_else(String::new, |until| format!("; passes on at {until} unless acknowledged"));
+            let next =
+                until.map_or_else(String::new, |until| format!("; passes on at {until} unless acknowledged"));
             format!("{page} {} {}{next}", reached(*step, reason), people(responders))
         }
         N::StepSkipped { page, step, detail, .. } => {
@@ -136,7 +153,9 @@ fn oncall(fact: &N) -> Option<String> {
                 format!("{notification}: remind {contact} of the update that {incident} owes")
             }
         },
-        N::NotificationHandedOver { notification, receipt } => format!("{notification} handed over: {receipt}"),
+        N::NotificationHandedOver { notification, receipt } => {
+            format!("{notification} handed over: {receipt}")
+        }
         N::NotificationRefused { notification, detail, .. } => format!("{notification} refused: {detail}"),
         N::NotificationOutcomeUnknown { notification, detail, .. } => {
             format!("{notification}: nobody knows whether it arrived ({detail})")

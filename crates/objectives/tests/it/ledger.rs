@@ -415,3 +415,22 @@ fn what_is_not_configured_is_refused_by_name() {
     let refused = play.submit(&Actor::Swan, judge("shop", "latency")).unwrap_err();
     assert_eq!(refused.sentence(), "the service `shop` has no objective `latency`");
 }
+
+#[test]
+fn events_that_come_a_little_late_change_a_verdict_that_is_not_final_yet() {
+    let mut play = Play::new();
+    play.judge(0, &[UP, UP]);
+    let rejudge = |from, tallies| Command::RejudgeSlices {
+        service: shop(),
+        objective: "requests".into(),
+        from: minute(from),
+        tallies,
+    };
+    let facts = play.submit(&Actor::Swan, rejudge(0, vec![DOWN, UP])).unwrap();
+    assert!(facts.iter().any(|fact| matches!(fact, ObjectivesFact::SliceRejudged { .. })), "{facts:?}");
+    let rows = ledger(&play.state, &shop(), minute(0), minute(2));
+    assert_eq!(rows.iter().map(|row| (row.start, row.is_final)).collect::<Vec<_>>(), [(minute(0), false)]);
+    play.finalise(0, &[DOWN, UP]);
+    assert_eq!(play.submit(&Actor::Swan, rejudge(0, vec![UP, UP])).unwrap(), vec![], "final is final");
+    play.assert_state_is_replay();
+}
