@@ -49,11 +49,12 @@ pub(crate) struct Options {
 
 /// Runs until a signal, or until the journal fails.
 pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
+    let signal = shutdown_signal()?;
+    let server = start(options).await?;
     let stopped = async {
-        shutdown_signal().await;
+        signal.await;
         tracing::info!("stopping: no new requests, what was accepted becomes durable");
     };
-    let server = start(options).await?;
     server.run(stopped).await
 }
 
@@ -309,17 +310,15 @@ impl Listener for HeadTeller {
     }
 }
 
-/// SIGTERM or SIGINT.
-async fn shutdown_signal() {
+/// SIGTERM or SIGINT. Both are heard from this call on, so that none of them finds a server that does not drain.
+fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => _ = signal.recv().await,
-            Err(_) => std::future::pending().await,
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::fault("listen for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::fault("listen for SIGINT"))?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    })
 }

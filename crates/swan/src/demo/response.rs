@@ -213,6 +213,7 @@ impl Response {
             "title": page.title,
             "severity": "critical",
             "leader": actor.id(),
+            "began_at": page.opened_at,
             "page": page.id,
         });
         self.post_as(actor, "/v1/incidents", body).await

@@ -51,7 +51,7 @@ pub(super) struct Page {
     pub(super) id: PageId,
     pub(super) title: String,
     service: Option<ServiceId>,
-    opened_at: Timestamp,
+    pub(super) opened_at: Timestamp,
     /// `walking`, `acknowledged`, `exhausted` or `over`.
     pub(super) state: String,
     pub(super) acknowledged_by: Option<String>,
@@ -163,16 +163,17 @@ impl Sight {
             ..Self::default()
         };
         if let Some(incident) = incident {
-            sight.follow(swan, incident).await?;
+            sight.follow(swan, incident, since).await?;
         }
         Ok(sight)
     }
 
-    async fn follow(&mut self, swan: &Peer, incident: Incident) -> Result<(), PeerFault> {
+    async fn follow(&mut self, swan: &Peer, incident: Incident, since: Timestamp) -> Result<(), PeerFault> {
         let public: PublicIncidents = swan.get("/api/v2/incidents.json").await?;
         self.public = public.incidents.into_iter().find(|public| public.id == incident.id);
         let ledger: Ledger = swan.get(&format!("/v1/services/{CHECKOUT}/ledger")).await?;
-        self.outages = ledger.outages.into_iter().filter(|outage| outage.slices > 0).collect();
+        let of_story = |outage: &Outage| outage.slices > 0 && outage.end >= since;
+        self.outages = ledger.outages.into_iter().filter(of_story).collect();
         let reviews: Vec<Review> = swan.get("/v1/post-mortems").await?;
         if let Some(review) = reviews.into_iter().find(|review| review.incident == incident.id) {
             self.post_mortem = Some(swan.get(&format!("/v1/post-mortems/{}", review.id)).await?);

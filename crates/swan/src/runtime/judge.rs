@@ -77,7 +77,8 @@ impl Judging {
         let ended = (now - self.grace).floor(self.slice);
         let earliest = (now - CATCH_UP_MAX).floor(self.slice);
         let from = known.judged_through.map_or(ended - self.slice, |through| through.max(earliest));
-        self.judge(from, ended, known.is_down).await?;
+        let is_first = known.judged_through.is_none();
+        self.judge(from, ended, is_first || known.is_down).await?;
         self.look_again(known.final_through, from, now).await?;
         self.finalise(known.final_through.or(known.first_judged), known.judged_through, now).await
     }
@@ -93,14 +94,14 @@ impl Judging {
         look.await.ok()
     }
 
-    async fn judge(&self, from: Timestamp, ended: Timestamp, is_down: bool) -> Result<(), Fault> {
+    async fn judge(&self, from: Timestamp, ended: Timestamp, at_once: bool) -> Result<(), Fault> {
         let slices = ((ended - from).as_millis() / self.slice.as_millis()).min(SLICES_PER_COMMAND_MAX);
         let Ok(slices) = usize::try_from(slices) else { return Ok(()) };
         if slices == 0 {
             return Ok(());
         }
         let tallies = self.tallies(from, slices).await?;
-        let quiet = !is_down && tallies.iter().all(|tally| tally.is_some_and(|tally| tally.bad == 0));
+        let quiet = !at_once && tallies.iter().all(|tally| tally.is_some_and(|tally| tally.bad == 0));
         if quiet && slices < QUIET_SLICES_TOGETHER {
             return Ok(());
         }

@@ -208,17 +208,19 @@ async fn declare(
     Asked(body): Asked<Declaration>,
 ) -> DoneAnswer {
     let Declaration { service, title, severity, began_at, leader, page } = body;
-    let groups = match page {
-        Some(page) => doorway.view(move |world| world.oncall.page(page).and_then(|page| page.group)).await?,
-        None => None,
+    let group_of = move |world: &World| {
+        let group = world.oncall.page(page?)?.group?;
+        Some((group, world.alerting.group_began_at(group)))
     };
+    let group = doorway.view(group_of).await?;
+    let began_at = began_at.or(group.and_then(|(_, began_at)| began_at));
     let command = Command::DeclareIncident {
         service,
         severity,
         title,
         began_at,
         reason: page.map_or(DeclareReason::ByHand, DeclareReason::FromPage),
-        groups: groups.into_iter().collect(),
+        groups: group.map(|(group, _)| group).into_iter().collect(),
         leader,
     };
     Ok(Json(doorway.submit(caller.actor, command).await?.into()))

@@ -12,7 +12,7 @@ use crate::demo::peer::{Peer, Sent};
 /// How often figures are sent.
 const SEND_EVERY: Duration = Duration::from_secs(1);
 /// Connections that the pool holds when the shop opens.
-const CONNECTIONS_AT_FIRST: u64 = 40;
+const CONNECTIONS_AT_FIRST: u64 = 42;
 /// How many it may hold.
 const CONNECTIONS_MAX: u64 = 64;
 /// Where its growth ends: past four fifths of its maximum.
