@@ -91,8 +91,10 @@ fn incident_of_group(world: &World, service: ServiceId, group: GroupId, title: &
     if world.incidents.open_of(&service).is_some() {
         return Some(incidents::Command::JoinGroup { service, group, title }.into());
     }
-    let automatically =
-        world.configuration().is_some_and(|config| config.incidents.declare == Declare::Automatically);
+    // The service may have left the configuration since the group opened.
+    let automatically = world.configuration().is_some_and(|config| {
+        config.incidents.declare == Declare::Automatically && config.services.contains_key(&service)
+    });
     automatically.then(|| {
         incidents::Command::DeclareIncident {
             service,

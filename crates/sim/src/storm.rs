@@ -75,7 +75,8 @@ fn run_twice(seed: u64, weather: Weather) -> Result<Outcome, Broken> {
 pub(crate) fn caught(seed: u64, run: impl FnOnce() -> Result<Outcome, Broken>) -> Result<Outcome, Broken> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let what = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned();
+        let what =
+            text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned();
         Err(Broken { promise: Promise::Bug, seed, at: Timestamp::default(), what })
     })
 }

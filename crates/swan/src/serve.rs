@@ -67,6 +67,8 @@ pub(crate) struct Server {
     handle: Handle,
     ended: oneshot::Receiver<Result<(), Failure>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    /// Ends when samples can no longer be written.
+    upkeep: tokio::task::JoinHandle<metrics::MaintenanceFault>,
     store: Arc<metrics::MetricsStore>,
     _data: DataDir,
 }
@@ -152,8 +154,8 @@ impl Parts {
         let tasks = vec![
             tokio::spawn(deliverer.run(line)),
             tokio::spawn(supervise(tools, Arc::clone(&counters), self.in_force.clone())),
-            tokio::spawn(maintenance::run(Arc::clone(&self.store), Arc::clone(&self.clock))),
         ];
+        let upkeep = tokio::spawn(maintenance::run(Arc::clone(&self.store), Arc::clone(&self.clock)));
         let ports = self.ports(samples, series, requests, counters);
         let doors = web::Doors {
             trust_loopback: self.options.trust_loopback,
@@ -162,7 +164,7 @@ impl Parts {
         };
         let router = web::router(ports, doors);
         let (handle, store) = (self.handle, self.store);
-        Ok(Server { address, listener, router, handle, ended, tasks, store, _data: data })
+        Ok(Server { address, listener, router, handle, ended, tasks, upkeep, store, _data: data })
     }
 
     fn ports(
@@ -210,7 +212,7 @@ impl Parts {
 impl Server {
     /// Serves until `stopped`, then drains.
     pub(crate) async fn run(self, stopped: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
-        let Self { listener, router, handle, mut ended, tasks, store, _data, address } = self;
+        let Self { listener, router, handle, mut ended, tasks, mut upkeep, store, _data, address } = self;
         tracing::info!(%address, "serving");
         let (close, closing) = watch::channel(false);
         let mut closed = closing.clone();
@@ -223,12 +225,17 @@ impl Server {
         tokio::select! {
             () = stopped => {}
             fault = &mut ended => return fault.unwrap_or(Err(Failure::Gone)),
+            fault = &mut upkeep => {
+                let fault = fault.map_err(Failure::fault("keep the samples"))?;
+                return Err(Failure::fault("keep the samples")(fault));
+            }
             _ = &mut serving => {}
         }
         close.send_replace(true);
         if tokio::time::timeout(DRAIN, serving).await.is_err() {
             tracing::info!("requests that were still under way were cut off");
         }
+        upkeep.abort();
         for task in tasks {
             task.abort();
         }

@@ -72,7 +72,8 @@ fn caller(parts: &Parts, doorway: &Doorway) -> Result<Caller, Error> {
     let directory = &doorway.ports.directory;
     if let Some(token) = token(&parts.headers) {
         let known = directory.token(&token)?;
-        return known.ok_or_else(|| Error::new(StatusCode::UNAUTHORIZED, "unknown_token", "nobody has this token"));
+        return known
+            .ok_or_else(|| Error::new(StatusCode::UNAUTHORIZED, "unknown_token", "nobody has this token"));
     }
     if let Some(cookie) = cookie(&parts.headers, SESSION_COOKIE)
         && let Some(caller) = directory.session(cookie)?
@@ -85,7 +86,9 @@ fn caller(parts: &Parts, doorway: &Doorway) -> Result<Caller, Error> {
         return Ok(Caller { actor: Actor::Token("loopback".to_owned()), role: Role::Admin });
     }
     let error = Error::new(StatusCode::UNAUTHORIZED, "no_credentials", "this needs a token or a session");
-    Err(error.with_hint("send `Authorization: Bearer TOKEN`; `admin.token` in the data directory is the first one"))
+    Err(error.with_hint(
+        "send `Authorization: Bearer TOKEN`; `admin.token` in the data directory is the first one",
+    ))
 }
 
 fn is_loopback(parts: &Parts) -> bool {
@@ -131,5 +134,7 @@ fn token(headers: &HeaderMap) -> Option<String> {
 /// The value of a cookie.
 pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+    cookies
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }

@@ -38,7 +38,8 @@ impl FromRequest<Doorway> for Unpacked {
             None | Some(b"identity") => Ok(Self(body)),
             Some(b"gzip" | b"x-gzip") => unpack(&body).map(Self),
             Some(other) => {
-                let message = format!("not supported yet: content encoding `{}`", String::from_utf8_lossy(other));
+                let message =
+                    format!("not supported yet: content encoding `{}`", String::from_utf8_lossy(other));
                 let error = Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message);
                 Err(error.with_hint("send it as gzip, or as it is"))
             }
@@ -48,7 +49,8 @@ impl FromRequest<Doorway> for Unpacked {
 
 /// A body that says that it is too large is not read at all.
 fn refuse_early(headers: &HeaderMap) -> Result<()> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > BODY_BYTES_MAX as u64) { Err(too_large()) } else { Ok(()) }
 }
 
@@ -77,5 +79,6 @@ fn unpack(packed: &[u8]) -> Result<Bytes> {
 
 fn too_large() -> Error {
     let message = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-    Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).with_hint("send it in several requests")
+    Error::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+        .with_hint("send it in several requests")
 }

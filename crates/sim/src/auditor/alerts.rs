@@ -180,7 +180,8 @@ impl Auditor {
             return Err((Promise::G1, format!("{id} ended before its time, and nobody asked for it")));
         }
         let silence = &self.silences[&id];
-        let words = self.told.alerts.iter().filter(|(_, word)| word.critical && silence.matches(&word.labels));
+        let words =
+            self.told.alerts.iter().filter(|(_, word)| word.critical && silence.matches(&word.labels));
         let heard: Vec<Fingerprint> = words.map(|(fingerprint, _)| *fingerprint).collect();
         let due = at + self.group_wait() + LATE_MAX;
         for fingerprint in heard {
@@ -209,7 +210,10 @@ impl Auditor {
             return Found::Fine;
         };
         // Looked at again when the silence ends.
-        if self.silences.values().any(|silence| silence.is_in_force(look.now) && silence.matches(&word.labels))
+        if self
+            .silences
+            .values()
+            .any(|silence| silence.is_in_force(look.now) && silence.matches(&word.labels))
             || self.is_paged(alert)
         {
             return Found::Fine;

@@ -31,7 +31,9 @@ pub(super) struct Message {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Flies { since: Timestamp },
+    Flies {
+        since: Timestamp,
+    },
     Waits,
     /// Its attempt is lost; what follows is in the same batch.
     IsLost,
@@ -145,7 +147,9 @@ impl Auditor {
         message.moves += 1;
         let moves = message.moves;
         match state {
-            State::Flies { .. } | State::Waits => self.probe(due + LATE_MAX, Probe::MessageChanges(id, moves)),
+            State::Flies { .. } | State::Waits => {
+                self.probe(due + LATE_MAX, Probe::MessageChanges(id, moves))
+            }
             State::IsLost => _ = self.batch.messages.insert(id),
             State::HandedOver | State::GivenUp => {}
         }

@@ -14,7 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use facts::configuration::Configuration;
 use facts::{Entry, Fact, OncallFact, Seq};
 use journal::{Head, Stored};
-use kernel::{ContactId, Fingerprint, GroupId, NotificationId, OverrideId, PageId, SilenceId, Span, Timestamp};
+use kernel::{
+    ContactId, Fingerprint, GroupId, NotificationId, OverrideId, PageId, SilenceId, Span, Timestamp,
+};
 
 use crate::promise::{Promise, Seen};
 use crate::reference::calendar::{Calendar, Exception};
@@ -117,7 +119,8 @@ impl Auditor {
     /// Reads what the disk holds durably beyond what was read before; all of it is one batch.
     pub(crate) fn read(&mut self, durable: &[Stored]) -> Result<(), Seen> {
         let from = self.head.seq.0 as usize;
-        let before = from.checked_sub(1).map_or(Some(Head::START), |last| durable.get(last).map(Stored::head));
+        let before =
+            from.checked_sub(1).map_or(Some(Head::START), |last| durable.get(last).map(Stored::head));
         if before != Some(self.head) {
             return Err((Promise::G6, format!("entry {} was durable and is not any more", self.head.seq)));
         }
@@ -135,9 +138,10 @@ impl Auditor {
 
     /// A reply was released: all that it rests on is on the disk.
     pub(crate) fn answered(&mut self, head: Seq, entries: &[Entry], durable: &[Stored]) -> Result<(), Seen> {
-        let covered = head.0.checked_sub(1).map_or(Some(Head::START), |last| {
-            durable.get(last as usize).map(Stored::head)
-        });
+        let covered = head
+            .0
+            .checked_sub(1)
+            .map_or(Some(Head::START), |last| durable.get(last as usize).map(Stored::head));
         let Some(covered) = covered else {
             return Err((Promise::G6, format!("an answer rests on entry {head}, which is not durable")));
         };

@@ -190,7 +190,10 @@ impl Auditor {
         }
         if !page.leads_to(to) {
             let from = page.place;
-            return Err((Promise::G5, format!("{id} goes from {from:?} to {round}/{step}: a step is skipped")));
+            return Err((
+                Promise::G5,
+                format!("{id} goes from {from:?} to {round}/{step}: a step is skipped"),
+            ));
         }
         self.may_move(entry, id)
     }
@@ -207,7 +210,8 @@ impl Auditor {
     /// Every message to the people of the page's step was given up.
     fn nobody_is_left(&self, id: PageId, page: &Page) -> bool {
         let of_step = self.messages.values().filter(|message| {
-            message.is_personal && message.place.is_some_and(|(of, place)| of == id && Some(place) == page.place)
+            message.is_personal
+                && message.place.is_some_and(|(of, place)| of == id && Some(place) == page.place)
         });
         page.place.is_some() && !page.rests && of_step.into_iter().all(super::messages::Message::is_given_up)
     }
@@ -228,7 +232,10 @@ impl Auditor {
         }
         if named != found.people {
             let expected = found.people;
-            return Err((Promise::G5, format!("{id} notifies {named:?} at {to:?}, on call are {expected:?}")));
+            return Err((
+                Promise::G5,
+                format!("{id} notifies {named:?} at {to:?}, on call are {expected:?}"),
+            ));
         }
         let due = entry.at + self.page(id)?.wait(to.1);
         if until.is_some_and(|until| until != due) {
@@ -271,12 +278,7 @@ impl Auditor {
         })
     }
 
-    fn goes_on_at(
-        &mut self,
-        id: PageId,
-        due: Timestamp,
-        change: impl FnOnce(&mut Page),
-    ) -> Result<(), Seen> {
+    fn goes_on_at(&mut self, id: PageId, due: Timestamp, change: impl FnOnce(&mut Page)) -> Result<(), Seen> {
         self.change_page(id, |page| {
             change(page);
             page.due = due;
@@ -300,9 +302,13 @@ impl Auditor {
                             asked.extend(self.calendar.on_call(id, config, &self.exceptions, at));
                         }
                         Target::User(person) => asked.push(person.clone()),
-                        Target::Team(team) => asked.extend(config.teams.get(team).into_iter().flatten().cloned()),
+                        Target::Team(team) => {
+                            asked.extend(config.teams.get(team).into_iter().flatten().cloned())
+                        }
                         Target::Webhook(name) => {
-                            reach.contacts.extend(config.webhooks.get(name).map(|contact| contact.id.clone()));
+                            reach
+                                .contacts
+                                .extend(config.webhooks.get(name).map(|contact| contact.id.clone()));
                         }
                     }
                 }
@@ -334,7 +340,10 @@ impl Auditor {
         for id in pages {
             let page = self.page(*id)?;
             if (page.must_move || page.escalated) && !page.acknowledged && page.over.is_none() {
-                return Err((Promise::G5, format!("{id} stays at {:?}, where nobody is on call", page.place)));
+                return Err((
+                    Promise::G5,
+                    format!("{id} stays at {:?}, where nobody is on call", page.place),
+                ));
             }
         }
         Ok(())

@@ -83,7 +83,9 @@ pub(crate) fn declare(rng: &mut Rng) -> ConfigurationApplied {
         services: services(rng),
         rule_groups: vec![rules(rng)],
         alerting: Alerting {
-            critical_wait: *rng.pick(&[Span::ZERO, Span::ZERO, Span::from_secs(10), CRITICAL_WAIT_MAX]).expect("four"),
+            critical_wait: *rng
+                .pick(&[Span::ZERO, Span::ZERO, Span::from_secs(10), CRITICAL_WAIT_MAX])
+                .expect("four"),
             resolve_timeout: RESOLVE_TIMEOUT,
             ..Alerting::default()
         },
@@ -131,7 +133,10 @@ fn rules(rng: &mut Rng) -> RuleGroup {
         hold: rule.hold,
         keep_firing_for: rule.keep,
         labels: BTreeMap::from([("severity".to_owned(), rule.severity.to_owned())]),
-        annotations: BTreeMap::from([("summary".to_owned(), "{{ $labels.instance }} is in trouble".to_owned())]),
+        annotations: BTreeMap::from([(
+            "summary".to_owned(),
+            "{{ $labels.instance }} is in trouble".to_owned(),
+        )]),
     });
     RuleGroup {
         name: RULE_GROUP.to_owned(),
@@ -182,11 +187,20 @@ fn policies(rng: &mut Rng) -> BTreeMap<PolicyId, EscalationPolicy> {
     let walks = [
         (
             "default",
-            vec![vec![rotation("berlin")], vec![rotation("york"), person("fay")], vec![team("leads"), chat()]],
+            vec![
+                vec![rotation("berlin")],
+                vec![rotation("york"), person("fay")],
+                vec![team("leads"), chat()],
+            ],
         ),
         (
             "careful",
-            vec![vec![rotation("vacant"), chat()], vec![rotation("kolkata")], vec![chat()], vec![person("eve")]],
+            vec![
+                vec![rotation("vacant"), chat()],
+                vec![rotation("kolkata")],
+                vec![chat()],
+                vec![person("eve")],
+            ],
         ),
         ("thin", vec![vec![rotation("york")], vec![person("gus"), person("ivy")]]),
         ("void", vec![vec![rotation("vacant")], vec![team("nobody")]]),

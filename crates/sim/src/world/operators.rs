@@ -113,12 +113,16 @@ impl World {
         let service = company::any_service(&mut self.rng);
         let matchers = match self.rng.below(4) {
             0 => vec![equal("service", service)],
-            1 => vec![Matcher { is_regex: true, ..equal("alertname", "Down|HighLatency|Errors") }, equal("service", service)],
+            1 => vec![
+                Matcher { is_regex: true, ..equal("alertname", "Down|HighLatency|Errors") },
+                equal("service", service),
+            ],
             2 => vec![equal("alertname", "DiskFull")],
             _ => vec![equal("service", service), Matcher { is_equal: false, ..equal("severity", "page") }],
         };
         let ahead = self.rng.chance(250);
-        let starts_at = if ahead { self.now + self.between(Span::ZERO, Span::from_mins(30)) } else { self.now };
+        let starts_at =
+            if ahead { self.now + self.between(Span::ZERO, Span::from_mins(30)) } else { self.now };
         let lasts = self.between(Span::from_mins(2), Span::from_mins(45));
         let replaces = self.auditor.open_silences().next().filter(|_| self.rng.chance(200));
         if let Some(replaced) = replaces {
@@ -140,8 +144,7 @@ impl World {
             self.agenda.add(self.now, Event::OperatorActs(Act::Lift(silence)));
         }
         let Some(world) = self.swan.shows() else { return };
-        let open: Vec<IncidentId> =
-            world.incidents.open().map(|incident| incident.id).collect();
+        let open: Vec<IncidentId> = world.incidents.open().map(|incident| incident.id).collect();
         for incident in open {
             match self.rng.below(10) {
                 0..3 => self.agenda.add(self.now, Event::OperatorActs(Act::Resolve(incident))),

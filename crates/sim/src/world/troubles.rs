@@ -106,7 +106,8 @@ impl World {
             } else {
                 // Senders that disagree about one alert are another story.
                 let replica = format!("prometheus-{sender}");
-                let labels = element.with("alertname", name).with("severity", severity).with("replica", &replica);
+                let labels =
+                    element.with("alertname", name).with("severity", severity).with("replica", &replica);
                 let critical = matches!(severity, "critical" | "page");
                 Trouble::Posted { sender, labels, critical, style }
             };
@@ -244,7 +245,11 @@ impl World {
         }
     }
 
-    pub(super) fn rule_is_answered(&mut self, evaluation: &Evaluation, is_accepted: bool) -> Result<(), Seen> {
+    pub(super) fn rule_is_answered(
+        &mut self,
+        evaluation: &Evaluation,
+        is_accepted: bool,
+    ) -> Result<(), Seen> {
         // A declaration without the rule may have come first.
         if !is_accepted || !self.auditor.knows_rule(&evaluation.rule) {
             return Ok(());
@@ -271,7 +276,11 @@ impl Kept {
         };
         let claim = Claim { labels: self.labels.clone(), critical: self.critical, ends_at };
         // Some teams write at length, and not in ASCII.
-        let about = if self.began_at.as_millis() % 10 == 0 { "всё очень плохо, ".repeat(20) } else { String::new() };
+        let about = if self.began_at.as_millis() % 10 == 0 {
+            "всё очень плохо, ".repeat(20)
+        } else {
+            String::new()
+        };
         let summary = format!("{about}since {}", self.began_at);
         let posted = PostedAlert {
             labels: self.labels.clone(),

@@ -11,9 +11,7 @@ use serde_json::{Value, json};
 
 use crate::swan::SOON;
 
-const AIOSMTPD: &str = "aiosmtpd==1.4.6";
-
-/// Who sends the page, in the mail that arrived.
+/// A mail that arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Mail {
     pub(crate) to: String,
@@ -26,7 +24,7 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    fn of(event: &Value) -> Self {
+    fn of(event: &Value, arrived: Instant) -> Self {
         let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
         Self {
             to: event["to"][0].as_str().expect("one recipient").to_owned(),
@@ -35,7 +33,7 @@ impl Mail {
             text: text("text"),
             tls: event["tls"] == true,
             user: event["user"].as_str().map(str::to_owned),
-            arrived: Instant::now(),
+            arrived,
         }
     }
 
@@ -75,7 +73,7 @@ impl Point {
 pub(crate) struct MailServer {
     child: Child,
     orders: ChildStdin,
-    events: Receiver<Value>,
+    events: Receiver<(Instant, Value)>,
     pub(crate) port: u16,
     /// Every mail that arrived so far.
     pub(crate) mails: Vec<Mail>,
@@ -100,7 +98,7 @@ impl MailServer {
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let event: Value = serde_json::from_str(&line).expect("it tells JSON");
-                if sender.send(event).is_err() {
+                if sender.send((Instant::now(), event)).is_err() {
                     break;
                 }
             }
@@ -137,8 +135,8 @@ impl MailServer {
     /// Takes in what was told, waiting at most so long for the next thing; false where nothing came.
     pub(crate) fn listen(&mut self, limit: Duration) -> bool {
         match self.events.recv_timeout(limit) {
-            Ok(event) if event["event"] == "mail" => self.mails.push(Mail::of(&event)),
-            Ok(event) => self.other.push(event),
+            Ok((arrived, event)) if event["event"] == "mail" => self.mails.push(Mail::of(&event, arrived)),
+            Ok((_, event)) => self.other.push(event),
             Err(RecvTimeoutError::Timeout) => return false,
             Err(RecvTimeoutError::Disconnected) => panic!("the mail server ended"),
         }
@@ -210,13 +208,16 @@ fn make_python() -> PathBuf {
     if has_aiosmtpd(&python) {
         return python;
     }
+    let wanted = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/requirements.txt");
     let done = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
     let made = done(Command::new("python3").args(["-m", "venv"]).arg(home.join("python")))
-        && done(Command::new(&python).args(["-m", "pip", "install", "--quiet", AIOSMTPD]));
+        && done(
+            Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&wanted),
+        );
     assert!(
         made && has_aiosmtpd(&python),
-        "there is no Python with {AIOSMTPD}, and none could be made (python3 with venv, and a package index)\n\
-         hint: name one in SWAN_TEST_PYTHON"
+        "there is no Python with aiosmtpd, and none could be made (python3 with venv, and a package index)\n\
+         hint: `.ci/prepare test` makes one, or name yours in SWAN_TEST_PYTHON"
     );
     python
 }

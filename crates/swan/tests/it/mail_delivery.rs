@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::mail::{MailServer, Mail, Point};
+use crate::mail::{Mail, MailServer, Point};
 use crate::swan::{SOON, Start, Swan, until};
 use crate::team::Team;
 

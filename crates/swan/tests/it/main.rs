@@ -3,6 +3,9 @@
 //! Every test starts its own processes on loopback, waits for what it observes and never for a length of time, and
 //! leaves nothing running. A WARN or an ERROR in the server's log that a test did not expect fails that test.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod alertmanager;
 mod bad_input;
 mod check;
 mod clock_jumps;

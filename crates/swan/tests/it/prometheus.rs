@@ -1,11 +1,9 @@
 //! A real Prometheus and a real amtool, from Debian's packages.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::http::Caller;
-use crate::swan::{Ran, SOON, skipped, until};
+use crate::swan::{Ran, skipped};
 
 /// Whether a program can be run here; says so where it cannot.
 pub(crate) fn is_installed(program: &str, package: &str) -> bool {
@@ -57,14 +55,4 @@ pub(crate) fn amtool(directory: &Path, url: &str, arguments: &[&str]) -> Ran {
     command.args(arguments).args(["--alertmanager.url", url]).current_dir(directory).env("HOME", directory);
     let output = command.output().expect("amtool runs");
     Ran::of(output)
-}
-
-/// Waits until Swan has samples of a metric.
-pub(crate) fn until_written(swan: SocketAddr, expression: &str) {
-    let path = format!("/api/v1/query?query={expression}");
-    until(&format!("samples of {expression}"), SOON, || {
-        let answer = Caller::new(swan).get(&path);
-        let result = answer.json()["data"]["result"].as_array().map_or(0, Vec::len);
-        (result > 0).then_some(())
-    });
 }

@@ -5,12 +5,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::http::{Answer, Caller};
+use crate::http::{Answer, Caller, in_a_query};
 
 /// How long anything may take that usually takes a moment: the machine may be busy with other tests.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -57,7 +57,8 @@ pub(crate) fn run(directory: &Path, arguments: &[&str]) -> Ran {
 /// The same with something on standard input.
 pub(crate) fn run_with_input(directory: &Path, arguments: &[&str], input: &[u8]) -> Ran {
     let mut command = command(directory, arguments);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_vec();
     let writer = std::thread::spawn(move || stdin.write_all(&input));
@@ -84,7 +85,8 @@ impl Ran {
     /// Its result as JSON, where it went well.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{self:?}");
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.stdout))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.stdout))
     }
 
     /// Everything that a person sees, with the exit code.
@@ -99,6 +101,13 @@ impl Ran {
 struct Log {
     lines: Mutex<Lines>,
     grew: Condvar,
+}
+
+impl Log {
+    /// A test that fails while it looks leaves the lines as they were.
+    fn look(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Default)]
@@ -188,10 +197,10 @@ impl Start {
 fn fill(log: &Log, stderr: impl std::io::Read) {
     for line in BufReader::new(stderr).lines() {
         let Ok(line) = line else { break };
-        log.lines.lock().expect("nobody panics with it").all.push_back(line);
+        log.look().all.push_back(line);
         log.grew.notify_all();
     }
-    log.lines.lock().expect("nobody panics with it").ended = true;
+    log.look().ended = true;
     log.grew.notify_all();
 }
 
@@ -239,6 +248,14 @@ impl Swan {
         answer.json()
     }
 
+    /// The values that an expression has at this moment, as Prometheus's clients ask for them.
+    pub(crate) fn query(&self, expression: &str) -> Vec<f64> {
+        let answer = self.read(&format!("/api/v1/query?query={}", in_a_query(expression)));
+        let result = answer["data"]["result"].as_array().expect("an instant vector");
+        let value = |element: &Value| element["value"][1].as_str().and_then(|text| text.parse().ok());
+        result.iter().map(|element| value(element).expect("a number")).collect()
+    }
+
     /// A command of the command line that speaks to this server.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let (url, mut all) = (self.url(), arguments.to_vec());
@@ -260,7 +277,7 @@ impl Swan {
     /// Waits until a line of the log has this text, and gives the first such line.
     pub(crate) fn wait_for_line(&self, text: &str) -> String {
         let begun = Instant::now();
-        let mut lines = self.log.lines.lock().expect("nobody panics with it");
+        let mut lines = self.log.look();
         loop {
             if let Some(line) = lines.all.iter().find(|line| line.contains(text)) {
                 return line.clone();
@@ -268,13 +285,14 @@ impl Swan {
             let all = || lines.all.iter().fold(String::new(), |all, line| all + line + "\n");
             assert!(!lines.ended, "the server ended and did not say `{text}`:\n{}", all());
             assert!(begun.elapsed() < SOON, "waited {SOON:?} for `{text}` in the log:\n{}", all());
-            lines = self.log.grew.wait_timeout(lines, Duration::from_secs(1)).expect("nobody panics with it").0;
+            let waited = self.log.grew.wait_timeout(lines, Duration::from_secs(1));
+            lines = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// What of the log speaks of trouble that the test did not expect. What is no JSON is a panic's message.
     fn trouble(&self) -> Vec<String> {
-        let lines = self.log.lines.lock().expect("nobody panics with it");
+        let lines = self.log.look();
         let is_trouble = |line: &&String| match serde_json::from_str::<Value>(line) {
             Ok(value) => matches!(value["level"].as_str(), Some("WARN" | "ERROR")),
             Err(_) => true,
@@ -285,14 +303,24 @@ impl Swan {
 
     /// Whatever it said so far.
     pub(crate) fn said(&self) -> String {
-        self.log.lines.lock().expect("nobody panics with it").all.iter().fold(String::new(), |all, line| all + line + "\n")
+        self.log.look().all.iter().fold(String::new(), |all, line| all + line + "\n")
     }
 
-    /// Asks it to stop, as an operator does, and waits until it has.
-    pub(crate) fn stop(mut self) {
+    /// Asks it to stop, as an operator does.
+    pub(crate) fn ask_to_stop(&self) {
         terminate(&self.child);
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        self.ask_to_stop();
         let status = self.wait();
-        assert_eq!(status.code(), Some(0), "SIGTERM ends the server with exit code 0: {status:?}\n{}", self.said());
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "SIGTERM ends the server with exit code 0: {status:?}\n{}",
+            self.said()
+        );
     }
 
     /// Pulls the plug: kill -9.
@@ -308,11 +336,6 @@ impl Swan {
         self.read_out();
         self.ended = Some(status);
         status
-    }
-
-    /// Its process, for whoever kills it from another thread.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     fn read_out(&mut self) {

@@ -45,9 +45,12 @@ impl FromRequest<Doorway> for Parameters {
     async fn from_request(request: Request, doorway: &Doorway) -> Result<Self> {
         let in_query = request.uri().query().unwrap_or_default().to_owned();
         let content_type = request.headers().get(header::CONTENT_TYPE);
-        let is_form = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-        let in_body = if is_form { Raw::from_request(request, doorway).await?.0 } else { axum::body::Bytes::new() };
-        let pairs = url::form_urlencoded::parse(&in_body).chain(url::form_urlencoded::parse(in_query.as_bytes()));
+        let is_form = content_type
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+        let in_body =
+            if is_form { Raw::from_request(request, doorway).await?.0 } else { axum::body::Bytes::new() };
+        let pairs =
+            url::form_urlencoded::parse(&in_body).chain(url::form_urlencoded::parse(in_query.as_bytes()));
         Ok(Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
     }
 }
@@ -80,7 +83,11 @@ impl From<QueryError> for Unanswered {
             }
             QueryError::Source(fault) => {
                 tracing::error!(%fault, "a query could not be answered");
-                Self { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "internal", message: fault.to_string() }
+                Self {
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    kind: "internal",
+                    message: fault.to_string(),
+                }
             }
         }
     }
@@ -124,7 +131,9 @@ fn parse(parameters: &Parameters) -> std::result::Result<Plan, Unanswered> {
 async fn evaluated(
     doorway: &Doorway,
     parameters: &Parameters,
-    evaluate: impl FnOnce(&Ports, Engine, &dyn Fn() -> bool) -> std::result::Result<QueryResult, QueryError> + Send + 'static,
+    evaluate: impl FnOnce(&Ports, Engine, &dyn Fn() -> bool) -> std::result::Result<QueryResult, QueryError>
+    + Send
+    + 'static,
 ) -> Answered {
     let mut engine = Engine::default();
     if let Some(text) = parameters.get("lookback_delta") {
@@ -190,7 +199,8 @@ fn refuse_other_versions(headers: &HeaderMap) -> Result<()> {
         let error = Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_version", message);
         return Err(error.with_hint("send remote write 1.0 (`protobuf_message: prometheus.WriteRequest`)"));
     }
-    let encoding = headers.get(header::CONTENT_ENCODING).map_or("snappy", |value| value.to_str().unwrap_or(""));
+    let encoding =
+        headers.get(header::CONTENT_ENCODING).map_or("snappy", |value| value.to_str().unwrap_or(""));
     if !encoding.eq_ignore_ascii_case("snappy") {
         let message = format!("remote write is compressed with snappy, and this body with `{encoding}`");
         return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message));
@@ -220,7 +230,10 @@ fn store_with(ports: &Ports, decoder: &mut Decoder, body: &[u8]) -> Result<Respo
     let (mut label, mut sample) = (0, 0);
     for series in decoded.series() {
         let (labels_end, samples_end) = (label + series.labels().len(), sample + series.samples().len());
-        batch.push(SeriesSamples { labels: &labels[label..labels_end], samples: &samples[sample..samples_end] });
+        batch.push(SeriesSamples {
+            labels: &labels[label..labels_end],
+            samples: &samples[sample..samples_end],
+        });
         (label, sample) = (labels_end, samples_end);
     }
     let appended = ports.samples.append(&batch)?;

@@ -156,8 +156,10 @@ impl Shape {
 
 fn incident_json(view: &StatusPageView, incident: &PublicIncident) -> Value {
     let newest_first = incident.updates.iter().enumerate().rev();
-    let updates: Vec<Value> = newest_first.map(|(place, update)| update_json(incident, place, update)).collect();
-    let monitoring_at = incident.updates.iter().find(|update| update.phase == Phase::Monitoring).map(|u| u.at);
+    let updates: Vec<Value> =
+        newest_first.map(|(place, update)| update_json(incident, place, update)).collect();
+    let monitoring_at =
+        incident.updates.iter().find(|update| update.phase == Phase::Monitoring).map(|u| u.at);
     json!({
         "id": incident.id,
         "name": incident.title,

@@ -16,7 +16,10 @@ use crate::doors::Doorway;
 use crate::ports::Role;
 
 pub(super) fn routes() -> OpenApiRouter<Doorway> {
-    OpenApiRouter::new().routes(routes!(create_token)).routes(routes!(revoke_token)).routes(routes!(set_password))
+    OpenApiRouter::new()
+        .routes(routes!(create_token))
+        .routes(routes!(revoke_token))
+        .routes(routes!(set_password))
 }
 
 /// A token that is to be made.
@@ -60,7 +63,11 @@ const NAME_BYTES_MAX: usize = 100;
 /// Take a token back.
 #[utoipa::path(delete, path = "/v1/tokens/{name}", tag = "system", params(("name" = String, Path)),
     responses((status = 204), (status = 404, body = ErrorBody)))]
-async fn revoke_token(_: Admin, State(doorway): State<Doorway>, Path(name): Path<String>) -> Result<StatusCode> {
+async fn revoke_token(
+    _: Admin,
+    State(doorway): State<Doorway>,
+    Path(name): Path<String>,
+) -> Result<StatusCode> {
     let wanted = name.clone();
     let revoked = doorway.blocking(move |ports| ports.directory.revoke_token(&wanted)).await??;
     if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(Error::not_found(format!("token `{name}`"))) }
@@ -85,7 +92,8 @@ async fn set_password(
 ) -> Result<StatusCode> {
     let person = PersonId::new(person);
     let wanted = person.clone();
-    let known = doorway.view(move |world| world.configuration().is_some_and(|c| c.people.contains_key(&wanted)));
+    let known =
+        doorway.view(move |world| world.configuration().is_some_and(|c| c.people.contains_key(&wanted)));
     if !known.await? {
         return Err(Error::not_found(format!("person `{person}`")));
     }

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kernel::HeartbeatId;
 use serde::{Deserialize, Serialize};
-use signals::events;
 use signals::FailedWhen;
+use signals::events;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,7 +19,10 @@ use crate::doors::Doorway;
 use crate::ports::{Beat, RequestEvents};
 
 pub(super) fn routes() -> OpenApiRouter<Doorway> {
-    OpenApiRouter::new().routes(routes!(post_events)).routes(routes!(beat, beat_by_get)).routes(routes!(beat_said))
+    OpenApiRouter::new()
+        .routes(routes!(post_events))
+        .routes(routes!(beat, beat_by_get))
+        .routes(routes!(beat_said))
 }
 
 /// How many of the lines count.
@@ -59,8 +62,10 @@ async fn post_events(
     Query(options): Query<EventsOptions>,
     body: Unpacked,
 ) -> Result<Response> {
-    let failed: FailedWhen =
-        options.failed.map_or_else(|| Ok(FailedWhen::default()), |text| text.parse()).map_err(Error::bad_request)?;
+    let failed: FailedWhen = options
+        .failed
+        .map_or_else(|| Ok(FailedWhen::default()), |text| text.parse())
+        .map_err(Error::bad_request)?;
     let arrived = doorway.now();
     let taken = doorway.blocking(move |ports| {
         let mut events = Vec::new();
@@ -100,7 +105,11 @@ async fn beat(_: Sender, State(doorway): State<Doorway>, Path(key): Path<String>
 /// The same by GET, for what can only fetch.
 #[utoipa::path(get, path = "/v1/heartbeats/{key}", tag = "measure", params(("key" = String, Path)),
     responses((status = 204), (status = 404, body = ErrorBody)))]
-async fn beat_by_get(_: Sender, State(doorway): State<Doorway>, Path(key): Path<String>) -> Result<StatusCode> {
+async fn beat_by_get(
+    _: Sender,
+    State(doorway): State<Doorway>,
+    Path(key): Path<String>,
+) -> Result<StatusCode> {
     take(&doorway, key, Beat::Succeeded)
 }
 
@@ -137,4 +146,3 @@ fn take(doorway: &Doorway, key: String, beat: Beat) -> Result<StatusCode> {
     let known = doorway.ports.heartbeats.beat(&HeartbeatId::new(key.as_str()), beat)?;
     if known { Ok(StatusCode::NO_CONTENT) } else { Err(Error::not_found(format!("heartbeat `{key}`"))) }
 }
-

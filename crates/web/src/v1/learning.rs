@@ -95,7 +95,11 @@ async fn post_mortem(
 #[utoipa::path(get, path = "/v1/post-mortems/{post_mortem}/markdown", tag = "learn",
     params(("post_mortem" = String, Path)),
     responses((status = 200, body = String, content_type = "text/markdown"), (status = 404, body = ErrorBody)))]
-async fn markdown(_: Responder, State(doorway): State<Doorway>, Path(post_mortem): Path<String>) -> Result<Response> {
+async fn markdown(
+    _: Responder,
+    State(doorway): State<Doorway>,
+    Path(post_mortem): Path<String>,
+) -> Result<Response> {
     let text = post_mortem_markdown(&doorway, id(&post_mortem)?).await?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response())
 }

@@ -160,7 +160,8 @@ async fn availability(
 ) -> Result<Json<Vec<ShownAvailability>>> {
     let (from, until) = period.bounds(doorway.now())?;
     let report = move |world: &World| {
-        let services = world.configuration().into_iter().flat_map(|configuration| configuration.services.keys());
+        let services =
+            world.configuration().into_iter().flat_map(|configuration| configuration.services.keys());
         services.map(|service| shown_availability(world, service, from, until)).collect()
     };
     doorway.view(report).await.map(Json)

@@ -66,7 +66,12 @@ pub(crate) fn shown_pages(world: &World) -> Vec<ShownPage> {
             state,
             acknowledged_by,
             next: page.next_move().map(|(at, next)| next_in_words(at, &next)),
-            responders: page.step.iter().flat_map(|step| &step.responders).map(|r| r.person.clone()).collect(),
+            responders: page
+                .step
+                .iter()
+                .flat_map(|step| &step.responders)
+                .map(|r| r.person.clone())
+                .collect(),
         }
     });
     let over = world.oncall.closed_pages().map(|header| ShownPage {
@@ -110,9 +115,14 @@ struct PageStory {
 /// A page with everything that happened to it.
 #[utoipa::path(get, path = "/v1/pages/{page}", tag = "page", params(("page" = String, Path)),
     responses((status = 200, body = PageStory), (status = 404, body = ErrorBody)))]
-async fn page(_: Responder, State(doorway): State<Doorway>, Path(page): Path<String>) -> Result<Json<PageStory>> {
+async fn page(
+    _: Responder,
+    State(doorway): State<Doorway>,
+    Path(page): Path<String>,
+) -> Result<Json<PageStory>> {
     let page: PageId = id(&page)?;
-    let found = doorway.view(move |world| shown_pages(world).into_iter().find(|shown| shown.id == page)).await?;
+    let found =
+        doorway.view(move |world| shown_pages(world).into_iter().find(|shown| shown.id == page)).await?;
     let found = found.ok_or_else(|| Error::not_found(format!("page `{page}`")))?;
     let timeline = story_of_page(&doorway, page).await?.into_iter().map(Into::into).collect();
     Ok(Json(PageStory { page: found, timeline }))
@@ -165,7 +175,11 @@ async fn escalate(
 /// Close a page by hand.
 #[utoipa::path(post, path = "/v1/pages/{page}/resolve", tag = "page", params(("page" = String, Path)),
     responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
-async fn resolve(Responder(caller): Responder, State(doorway): State<Doorway>, Path(page): Path<String>) -> DoneAnswer {
+async fn resolve(
+    Responder(caller): Responder,
+    State(doorway): State<Doorway>,
+    Path(page): Path<String>,
+) -> DoneAnswer {
     let command = oncall::Command::ResolvePage { page: id(&page)?, reason: PageEnd::ClosedByHand };
     Ok(Json(doorway.submit(caller.actor, command).await?.into()))
 }

@@ -22,7 +22,9 @@ impl<T: DeserializeOwned> FromRequest<Doorway> for Asked<T> {
     async fn from_request(request: Request, doorway: &Doorway) -> Result<Self> {
         let body = Unpacked::from_request(request, doorway).await?;
         let text: &[u8] = if body.0.is_empty() { b"{}" } else { &body.0 };
-        serde_json::from_slice(text).map(Self).map_err(|error| Error::bad_request(format!("the body: {error}")))
+        serde_json::from_slice(text)
+            .map(Self)
+            .map_err(|error| Error::bad_request(format!("the body: {error}")))
     }
 }
 
@@ -87,7 +89,9 @@ impl Period {
         let until = self.until.unwrap_or(now);
         let from = self.from.unwrap_or(until - kernel::Span::from_days(90));
         if from >= until {
-            return Err(Error::bad_request(format!("the period ends at {until}, before it begins at {from}")));
+            return Err(Error::bad_request(format!(
+                "the period ends at {until}, before it begins at {from}"
+            )));
         }
         Ok((from, until))
     }
