@@ -24,6 +24,7 @@ pub mod limits;
 mod lower;
 mod matcher;
 mod matching;
+mod native;
 mod number;
 mod operator;
 mod plan;
@@ -38,6 +39,9 @@ mod window;
 
 pub use engine::{Engine, never_cancelled};
 pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use native::{
+    BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, Histogram, SCHEMA_MAX, SCHEMA_MIN,
+};
 pub use plan::{Plan, SelectorView, ValueType};
 pub use refusal::{QueryError, QueryRefusal};
 pub use result::{Points, QueryResult};

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use kernel::{Labels, Span, Timestamp};
 
-use crate::Matcher;
+use crate::{Histogram, Matcher};
 
 /// The label that carries a metric's name.
 pub const METRIC_NAME: &str = "__name__";
@@ -80,7 +80,8 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// One series as a source hands it over. The slices are as long as each other and only lent for the call.
+/// One series as a source hands it over. The slices are only lent for the call. No instant is in both lists of
+/// timestamps: a series has a float or a histogram there.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Selected<'a> {
@@ -90,13 +91,26 @@ pub struct Selected<'a> {
     pub timestamps: &'a [i64],
     /// The value at each timestamp; staleness markers are among them.
     pub values: &'a [f64],
+    /// Of the histograms; as `timestamps`.
+    pub histogram_timestamps: &'a [i64],
+    /// The native histogram at each of their timestamps; staleness markers are among them.
+    pub histograms: &'a [Histogram],
 }
 
 impl<'a> Selected<'a> {
-    /// One series. Panics where the slices differ in length, which is a bug of the source.
+    /// One series of floats. Panics where the slices differ in length, which is a bug of the source.
     pub const fn new(labels: &'a Labels, timestamps: &'a [i64], values: &'a [f64]) -> Self {
         assert!(timestamps.len() == values.len(), "a sample is a timestamp and a value");
-        Self { labels, timestamps, values }
+        Self { labels, timestamps, values, histogram_timestamps: &[], histograms: &[] }
+    }
+
+    /// With native histograms beside its floats. Panics where the slices differ in length.
+    #[must_use]
+    pub const fn with_histograms(mut self, timestamps: &'a [i64], histograms: &'a [Histogram]) -> Self {
+        assert!(timestamps.len() == histograms.len(), "a sample is a timestamp and a histogram");
+        self.histogram_timestamps = timestamps;
+        self.histograms = histograms;
+        self
     }
 }
 

@@ -74,7 +74,7 @@ impl Weather {
     pub fn stormy(duration: Span) -> Self {
         Self {
             duration,
-            trouble_every: Span::from_secs(240),
+            trouble_every: Span::from_secs(335),
             crash_every: Some(Span::from_secs(600)),
             faults: true,
             crash_at: None,
@@ -93,8 +93,8 @@ impl Weather {
 /// How much there was of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Simulated hours of storm.
-    pub hours: u64,
+    /// Simulated minutes of storm.
+    pub minutes: u64,
     /// Alerts that fired.
     pub alerts: u64,
     /// Crashes of the process.
@@ -123,7 +123,7 @@ pub struct Counts {
 
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.hours += other.hours;
+        self.minutes += other.minutes;
         self.alerts += other.alerts;
         self.crashes += other.crashes;
         self.down_secs += other.down_secs;
@@ -139,10 +139,16 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+impl Counts {
+    /// How often something was in a simulated hour.
+    pub fn per_hour(&self, count: u64) -> f64 {
+        count as f64 * 60.0 / self.minutes.max(1) as f64
+    }
+}
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let per_hour = |count: u64| count as f64 / self.hours.max(1) as f64;
-        writeln!(f, "simulated hours {:>10}", self.hours)?;
+        writeln!(f, "simulated hours {:>10}", self.minutes as f64 / 60.0)?;
         for (what, count) in [
             ("alerts", self.alerts),
             ("crashes", self.crashes),
@@ -155,7 +161,7 @@ impl fmt::Display for Counts {
             ("duplicates", self.duplicates),
             ("entries", self.entries),
         ] {
-            writeln!(f, "{what:<15} {count:>10}  {:>7.1} an hour", per_hour(count))?;
+            writeln!(f, "{what:<15} {count:>10}  {:>7.1} an hour", self.per_hour(count))?;
         }
         writeln!(f, "checkpoints     {:>10}", self.checkpoints)?;
         write!(f, "down            {:>10} minutes", self.down_secs / 60)

@@ -18,7 +18,7 @@ pub(crate) const RESOLVE_TIMEOUT: Span = Span::from_mins(5);
 pub(crate) const RULE_GROUP: &str = "hosts";
 pub(crate) const RULE_INTERVAL: Span = Span::from_mins(1);
 
-const SERVICES: [&str; 5] = ["shop", "pay", "search", "mail", "maps"];
+pub(crate) const SERVICES: [&str; 5] = ["shop", "pay", "search", "mail", "maps"];
 const PEOPLE: [&str; 8] = ["ada", "ben", "cho", "dan", "eve", "fay", "gus", "hal"];
 /// Has no contact, ever.
 const UNREACHABLE: &str = "ivy";
@@ -206,7 +206,7 @@ fn policies(rng: &mut Rng) -> BTreeMap<PolicyId, EscalationPolicy> {
         ("void", vec![vec![rotation("vacant")], vec![team("nobody")]]),
     ];
     let mut policy = |steps: Vec<Vec<Target>>| {
-        let waits = [10, 30, 60, 120, 300, 600].map(Span::from_secs);
+        let waits = [10, 60, 120, 300, 300, 600].map(Span::from_secs);
         let mut step = |notify| EscalationStep { notify, wait: *rng.pick(&waits).expect("there are six") };
         let steps = steps.into_iter().map(&mut step).collect();
         EscalationPolicy { steps, repeat: rng.below(3) as u32 }

@@ -23,7 +23,7 @@ use swan::{Asker, Swan};
 use troubles::Troubles;
 
 /// How long the world stays calm at the end, so that everything that is owed can be done.
-const CALM: Span = Span::from_mins(40);
+const CALM: Span = Span::from_mins(30);
 
 /// What happens.
 pub(crate) enum Event {
@@ -241,7 +241,7 @@ impl World {
     fn counted(&self) -> Counts {
         let tally = self.auditor.tally;
         Counts {
-            hours: self.weather.duration.as_millis() as u64 / 3_600_000,
+            minutes: self.weather.duration.as_millis() as u64 / 60_000,
             alerts: tally.alerts,
             pages: tally.pages,
             acknowledgements: tally.acknowledgements,

@@ -24,6 +24,8 @@ pub(crate) enum Act {
     Override,
     /// Take an exception back.
     TakeBack(OverrideId),
+    /// Page somebody by hand.
+    Page,
     /// See to the open incidents.
     TendIncidents,
     /// Tell customers of one.
@@ -34,7 +36,7 @@ pub(crate) enum Act {
 
 impl World {
     pub(super) fn plan_operators(&mut self) {
-        for act in [Act::Silence, Act::Override, Act::TendIncidents] {
+        for act in [Act::Silence, Act::Override, Act::Page, Act::TendIncidents] {
             self.plan_again(act);
         }
     }
@@ -44,6 +46,7 @@ impl World {
             Act::Declare => Span::from_mins(150),
             Act::Silence => Span::from_mins(50),
             Act::Override => Span::from_mins(100),
+            Act::Page => Span::from_mins(200),
             _ => Span::from_mins(15),
         };
         let next = self.about(mean);
@@ -82,6 +85,12 @@ impl World {
             }
             Act::TakeBack(id) => {
                 self.ask(actor, oncall::Command::RemoveOverride { id }, Asker::Operator(act));
+            }
+            Act::Page => {
+                let service = Some(company::any_service(&mut self.rng).into());
+                let (title, body) = ("please look".to_owned(), String::new());
+                let open = oncall::Command::OpenPage { group: None, service, policy: None, title, body };
+                self.ask(actor, open, Asker::Operator(act));
             }
             Act::TendIncidents => self.tend_incidents(),
             Act::Update(incident) => {
@@ -156,7 +165,7 @@ impl World {
 
     pub(super) fn operator_is_answered(&mut self, act: Act, is_accepted: bool) {
         let is_override = matches!(act, Act::Override);
-        if matches!(act, Act::Declare | Act::Silence | Act::Override) {
+        if matches!(act, Act::Declare | Act::Silence | Act::Override | Act::Page) {
             self.plan_again(act);
         }
         if is_override && is_accepted && self.rng.chance(250) {

@@ -22,6 +22,16 @@ const REPEATS_RESOLVED_FOR: Span = Span::from_mins(3);
 /// How many senders there are.
 const SENDERS: u64 = 2;
 
+/// What senders know of, with its severity.
+const KINDS: [(&str, &str); 6] = [
+    ("Down", "critical"),
+    ("Errors", "page"),
+    ("Unreachable", "critical"),
+    ("Backlog", "warning"),
+    ("Certificate", ""),
+    ("Deployed", "info"),
+];
+
 /// Something that is broken.
 #[derive(Debug, Clone)]
 pub(crate) enum Trouble {
@@ -76,43 +86,56 @@ impl World {
             let after = self.between(Span::ZERO, Span::from_secs(30));
             self.agenda.add(self.now + after, Event::OperatorActs(OperatorAct::DeclareAtOnce));
         }
+        if self.rng.chance(3) {
+            return self.everything_breaks();
+        }
         let instances = if self.rng.chance(750) { 1 } else { 2 + self.rng.below(5) };
         let service = company::any_service(&mut self.rng);
         let service = if self.rng.chance(50) { "" } else { service };
-        let (by_rule, rule) = (self.rng.chance(350), self.rng.below(RULES.len() as u64) as usize);
-        let (name, severity) = *self
-            .rng
-            .pick(&[
-                ("Down", "critical"),
-                ("Errors", "page"),
-                ("Unreachable", "critical"),
-                ("Backlog", "warning"),
-                ("Certificate", ""),
-                ("Deployed", "info"),
-            ])
-            .expect("there are six");
-        let sender = self.rng.below(SENDERS) as usize;
-        let style = match self.rng.below(10) {
-            0..7 => Style::Prometheus,
-            7..9 => Style::NamesNoEnd,
-            _ => Style::Once { lasts: self.between(Span::from_mins(2), Span::from_mins(25)) },
-        };
+        let by_rule = self.rng.chance(350).then(|| self.rng.below(RULES.len() as u64) as usize);
+        let kind = *self.rng.pick(&KINDS).expect("there are some");
         for _ in 0..instances {
-            let instance = format!("host-{}", self.rng.below(12));
-            let element = Labels::new([("service", service.to_owned()), ("instance", instance)]);
-            let element = element.expect("two names");
-            let trouble = if by_rule {
-                Trouble::Rule { rule, element }
-            } else {
+            let instance = self.rng.below(12);
+            self.breaks(service, instance, by_rule, kind);
+        }
+    }
+
+    /// A hundred alerts in a few seconds.
+    fn everything_breaks(&mut self) {
+        for service in company::SERVICES {
+            for (nth, kind) in (0..).zip(KINDS.into_iter().cycle().take(20)) {
+                self.breaks(service, nth, None, kind);
+            }
+        }
+    }
+
+    fn breaks(
+        &mut self,
+        service: &str,
+        instance: u64,
+        by_rule: Option<usize>,
+        (name, severity): (&str, &str),
+    ) {
+        let element =
+            Labels::new([("service", service.to_owned()), ("instance", format!("host-{instance}"))]);
+        let element = element.expect("two names");
+        let trouble = match by_rule {
+            Some(rule) => Trouble::Rule { rule, element },
+            None => {
+                let sender = self.rng.below(SENDERS) as usize;
                 // Senders that disagree about one alert are another story.
                 let replica = format!("prometheus-{sender}");
                 let labels =
                     element.with("alertname", name).with("severity", severity).with("replica", &replica);
-                let critical = matches!(severity, "critical" | "page");
-                Trouble::Posted { sender, labels, critical, style }
-            };
-            self.trouble_strikes(trouble);
-        }
+                let style = match self.rng.below(10) {
+                    0..7 => Style::Prometheus,
+                    7..9 => Style::NamesNoEnd,
+                    _ => Style::Once { lasts: self.between(Span::from_mins(2), Span::from_mins(25)) },
+                };
+                Trouble::Posted { sender, labels, critical: matches!(severity, "critical" | "page"), style }
+            }
+        };
+        self.trouble_strikes(trouble);
     }
 
     pub(super) fn trouble_strikes(&mut self, trouble: Trouble) {

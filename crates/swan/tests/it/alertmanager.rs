@@ -13,7 +13,7 @@ const RULES: &str = "groups:
   - name: shop
     rules:
       - alert: ShopFails
-        expr: increase(http_requests_total{code=\"500\"}[5s]) > 0
+        expr: increase(http_requests_total{code=\"500\"}[10s]) > 0
         labels: { severity: critical, service: shop }
         annotations: { summary: \"requests fail\" }
 ";

@@ -31,7 +31,8 @@ impl SmallDisk {
 
     /// Leaves no room on it.
     fn fill(&self) {
-        let filler = std::fs::File::create(self.0.join("filler")).unwrap();
+        let filler =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.0.join("filler")).unwrap();
         let block = [0_u8; 4096];
         // Fails where the disk is full, which is what it is for.
         while std::io::Write::write_all(&mut &filler, &block).is_ok() {}
@@ -87,6 +88,8 @@ fn a_server_whose_disk_is_full_says_so_and_ends_and_comes_back_with_what_it_prom
     assert!(error.contains("append to the journal") && error.contains("full"), "{error}");
     drop(swan);
 
+    // What the server gave back as it ended is taken too.
+    disk.fill();
     let full = start.fails();
     assert_eq!(full.code, Some(3), "on a full disk it does not start: {full:?}");
     disk.make_room();

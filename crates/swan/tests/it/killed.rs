@@ -24,6 +24,9 @@ use crate::team::Team;
 /// Kills of one run of this test; `SWAN_TEST_KILLS` asks for more.
 const KILLS: u64 = 44;
 const ALERTS_PER_RUN: u64 = 3;
+/// How long after a start somebody may still have to be mailed: well under the lease of a lost attempt, which is how
+/// long it would take if a start did not resume what was on its way.
+const AFTER_A_START: Duration = Duration::from_secs(30);
 
 /// Where the plug is pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,7 +255,8 @@ fn settle(swan: &Swan, mail: &mut MailServer, names: &[String], outside: &mut Ou
         }
         let page = until("the alert's page", SOON, || page_of(swan, name));
         if page["state"] == "walking" {
-            mail.wait_for_mail(&format!("the page of {name}"), |mail| is_page(mail, name));
+            let what = format!("the page of {name}");
+            mail.wait_for_mail_within(AFTER_A_START, &what, |mail| is_page(mail, name));
         }
     }
     until("everything to be handed over", SOON, || on_their_way(&swan.journal()).is_empty().then_some(()));

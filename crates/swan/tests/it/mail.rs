@@ -157,12 +157,22 @@ impl MailServer {
 
     /// Waits for the first mail that is as wanted.
     pub(crate) fn wait_for_mail(&mut self, what: &str, is_it: impl Fn(&Mail) -> bool) -> Mail {
+        self.wait_for_mail_within(SOON, what, is_it)
+    }
+
+    /// The same, where a promise says how long it may take.
+    pub(crate) fn wait_for_mail_within(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        is_it: impl Fn(&Mail) -> bool,
+    ) -> Mail {
         let begun = Instant::now();
         loop {
             if let Some(mail) = self.mails.iter().find(|mail| is_it(mail)) {
                 return mail.clone();
             }
-            assert!(begun.elapsed() < SOON, "waited {SOON:?} for {what}; there are {:#?}", self.mails);
+            assert!(begun.elapsed() < limit, "waited {limit:?} for {what}; there are {:#?}", self.mails);
             self.listen(Duration::from_secs(1));
         }
     }

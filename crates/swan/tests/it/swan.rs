@@ -168,20 +168,7 @@ impl Start {
 
     /// Starts it and waits until it serves.
     pub(crate) fn serve(&self) -> Swan {
-        let mut child = self.spawn();
-        let log = Arc::new(Log::default());
-        let stderr = child.stderr.take().expect("it is piped");
-        let filled = Arc::clone(&log);
-        let reader = std::thread::spawn(move || fill(&filled, stderr));
-        let mut swan = Swan {
-            child,
-            log,
-            reader: Some(reader),
-            expected: self.expected.clone(),
-            directory: self.directory.clone(),
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            ended: None,
-        };
+        let mut swan = self.begin();
         let serving = swan.wait_for_line("\"message\":\"serving\"");
         let line: Value = serde_json::from_str(&serving).expect("the log is JSON");
         swan.address = line["address"].as_str().and_then(|text| text.parse().ok()).expect("an address");
@@ -190,7 +177,27 @@ impl Start {
 
     /// Starts it where it cannot come up, and gives what it said.
     pub(crate) fn fails(&self) -> Ran {
-        Ran::of(self.spawn().wait_with_output().expect("the binary ends"))
+        // Whatever it says is what the test is about.
+        let mut swan = self.clone().expecting("").begin();
+        let code = swan.wait().code();
+        Ran { code, stdout: String::new(), stderr: swan.said() }
+    }
+
+    fn begin(&self) -> Swan {
+        let mut child = self.spawn();
+        let log = Arc::new(Log::default());
+        let stderr = child.stderr.take().expect("it is piped");
+        let filled = Arc::clone(&log);
+        let reader = std::thread::spawn(move || fill(&filled, stderr));
+        Swan {
+            child,
+            log,
+            reader: Some(reader),
+            expected: self.expected.clone(),
+            directory: self.directory.clone(),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ended: None,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ const RULES: &str = "groups:
     rules:
       - alert: ShopFails
         expr: |
-          sum(rate(http_requests_total{code=~\"5..\"}[5s])) / sum(rate(http_requests_total[5s])) > 0.2
+          sum(rate(http_requests_total{code=~\"5..\"}[10s])) / sum(rate(http_requests_total[10s])) > 0.2
         for: 2s
         labels: { severity: critical, service: shop }
         annotations:
