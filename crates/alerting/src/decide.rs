@@ -37,8 +37,12 @@ pub fn decide(
 
 /// The earliest deadline and why it exists.
 pub fn next_wake(state: &State) -> Option<Wake<WakeReason>> {
-    let (at, why) = state.deadlines.first()?;
-    Some(Wake { at: *at, why: why.clone() })
+    wakes(state).next()
+}
+
+/// All deadlines, the earliest first.
+pub fn wakes(state: &State) -> impl Iterator<Item = Wake<WakeReason>> {
+    state.deadlines.iter().map(|(at, why)| Wake { at: *at, why: why.clone() })
 }
 
 /// Decides from the state as it is at `now`, however late. Woken before its time, or for what is gone, it gives no

@@ -28,7 +28,7 @@ mod views;
 
 pub use apply::apply;
 pub use command::{Command, PostedAlert, WakeReason};
-pub use decide::{decide, next_wake};
+pub use decide::{decide, next_wake, wakes};
 pub use priority::{PriorityReason, priority_of};
 pub use receive::validate;
 pub use refusal::{BadAlert, BadMatcher, Refusal};

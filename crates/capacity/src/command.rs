@@ -1,5 +1,6 @@
 use facts::capacity::Reading;
 use kernel::ScalableId;
+use serde::{Deserialize, Serialize};
 
 /// What the capacity slice can be asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +24,8 @@ pub enum Command {
 }
 
 /// Why the capacity slice wants to be woken.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
     /// What is near its ceiling, or cannot be read, left the configuration; due at once.
     NoLongerConfigured(ScalableId),

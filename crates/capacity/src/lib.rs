@@ -18,4 +18,4 @@ pub use apply::apply;
 pub use command::{Command, WakeReason};
 pub use decide::decide;
 pub use refusal::Refusal;
-pub use state::{Near, State, Unreadable, next_wake};
+pub use state::{Near, State, Unreadable, next_wake, wakes};

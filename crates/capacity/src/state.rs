@@ -54,7 +54,11 @@ impl State {
 
 /// The first scalable that is to be cleared because it left the configuration.
 pub fn next_wake(state: &State) -> Option<Wake<WakeReason>> {
+    wakes(state).min()
+}
+
+/// All that are to be cleared, in no order.
+pub fn wakes(state: &State) -> impl Iterator<Item = Wake<WakeReason>> {
     let retired = state.retired.iter();
-    let (scalable, at) = retired.min_by_key(|(scalable, at)| (**at, *scalable))?;
-    Some(Wake { at: *at, why: WakeReason::NoLongerConfigured(scalable.clone()) })
+    retired.map(|(scalable, at)| Wake { at: *at, why: WakeReason::NoLongerConfigured(scalable.clone()) })
 }

@@ -1,6 +1,7 @@
 use facts::{ConfigurationApplied, Fact};
 use kernel::{Actor, Timestamp};
 
+use crate::quarantine::{self, QuarantineCommand};
 use crate::{Refusal, World};
 
 /// Everything that Swan can be asked to do.
@@ -24,6 +25,8 @@ pub enum Command {
     Learning(learning::Command),
     /// About ceilings.
     Capacity(capacity::Command),
+    /// About deadlines that stop the process.
+    Quarantine(QuarantineCommand),
 }
 
 impl Command {
@@ -38,6 +41,7 @@ impl Command {
             Command::Status(c) => Ok(facts(status::decide(&world.status, now, actor, c)?)),
             Command::Learning(c) => Ok(facts(learning::decide(&world.learning, now, actor, c)?)),
             Command::Capacity(c) => Ok(facts(capacity::decide(&world.capacity, now, actor, c)?)),
+            Command::Quarantine(c) => quarantine::decide(world, c),
         }
     }
 }
@@ -69,4 +73,5 @@ command_from!(
     Status(status::Command),
     Learning(learning::Command),
     Capacity(capacity::Command),
+    Quarantine(QuarantineCommand),
 );

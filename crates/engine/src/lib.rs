@@ -9,6 +9,7 @@
 
 mod command;
 pub mod port;
+mod quarantine;
 mod react;
 mod refusal;
 pub mod turn;
@@ -22,6 +23,7 @@ use facts::{Entry, Fact, Seq};
 use kernel::{Actor, Timestamp, Wake, limits};
 
 pub use command::Command;
+pub use quarantine::{CRASHES_MAX, NotQuarantined, QuarantineCommand};
 pub use refusal::Refusal;
 pub use wake::WakeReason;
 pub use world::World;
@@ -69,18 +71,17 @@ impl Engine {
         wake::next(&self.world)
     }
 
-    /// Decides the earliest deadline that is due at `now`; `None` where none is.
+    /// Decides a deadline that [`next_wake`](Self::next_wake) gave and that is due at `now`.
     ///
     /// # Panics
     /// When a slice does not move a deadline that it was woken for: it would be woken for ever.
-    pub fn wake(&mut self, now: Timestamp) -> Option<(WakeReason, Vec<Entry>)> {
-        let due = self.next_wake().filter(|wake| wake.at <= now)?;
+    pub fn wake(&mut self, now: Timestamp, due: &Wake<WakeReason>) -> Vec<Entry> {
         let at = now.max(self.world.last_entry_at());
         let facts = due.why.clone().into_command().decide(&self.world, at, &Actor::Swan);
         let facts = facts.unwrap_or_else(|refusal| panic!("{:?} was refused: {refusal}", due.why));
         let entries = self.settle(at, &Actor::Swan, facts);
-        assert!(self.next_wake().as_ref() != Some(&due), "{due:?} was decided and did not move");
-        Some((due.why, entries))
+        assert!(self.next_wake().as_ref() != Some(due), "{due:?} was decided and did not move");
+        entries
     }
 
     /// Applies facts and the reactions to them until nothing more follows.

@@ -23,6 +23,7 @@ pub(crate) fn react(world: &World, entry: &Entry) -> Vec<Command> {
         Fact::Objectives(fact) => objectives_fact(world, fact),
         Fact::Signals(fact) => signals_fact(world, fact),
         Fact::Capacity(fact) => capacity_fact(world, fact),
+        Fact::Engine(fact) => crate::quarantine::tell(world, entry.seq, fact),
         Fact::ConfigurationApplied(_) | Fact::Oncall(_) | Fact::Status(_) | Fact::Learning(_) => Vec::new(),
     }
 }

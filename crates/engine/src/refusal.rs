@@ -2,6 +2,8 @@ use std::fmt;
 
 use kernel::Refuse;
 
+use crate::quarantine::NotQuarantined;
+
 /// A slice's "no".
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refusal {
@@ -21,6 +23,8 @@ pub enum Refusal {
     Learning(learning::Refusal),
     /// By the capacity slice.
     Capacity(capacity::Refusal),
+    /// By the engine.
+    Quarantine(NotQuarantined),
 }
 
 impl Refusal {
@@ -34,6 +38,7 @@ impl Refusal {
             Refusal::Status(refusal) => refusal,
             Refusal::Learning(refusal) => refusal,
             Refusal::Capacity(refusal) => refusal,
+            Refusal::Quarantine(refusal) => refusal,
         }
     }
 }
@@ -47,6 +52,18 @@ impl Refuse for Refusal {
     }
     fn hint(&self) -> Option<String> {
         self.inner().hint()
+    }
+}
+
+impl Refuse for NotQuarantined {
+    fn code(&self) -> &'static str {
+        "not_quarantined"
+    }
+    fn sentence(&self) -> String {
+        format!("no deadline `{}` is in quarantine", self.deadline)
+    }
+    fn hint(&self) -> Option<String> {
+        Some("GET /v1/quarantine lists those that are".to_owned())
     }
 }
 
@@ -76,4 +93,5 @@ refusal_from!(
     Status(status::Refusal),
     Learning(learning::Refusal),
     Capacity(capacity::Refusal),
+    Quarantine(NotQuarantined),
 );

@@ -10,7 +10,7 @@ use kernel::{Actor, Timestamp};
 use oncall::Attempt;
 
 use crate::port::{Decided, Reply, View};
-use crate::{Command, Engine, Refusal, WakeReason, World};
+use crate::{Command, Engine, QuarantineCommand, Refusal, WakeReason, World};
 
 /// Deadlines that one turn decides; the rest come with the next one, so that commands are heard in between.
 pub const WAKES_PER_TURN_MAX: usize = 256;
@@ -41,14 +41,28 @@ impl Turn {
         }
     }
 
-    /// Decides the deadlines that are due, the earliest first, at most [`WAKES_PER_TURN_MAX`] of them. Gives the
-    /// reason of each, and to how many facts it led.
-    pub fn wake(&mut self, engine: &mut Engine, now: Timestamp) -> Vec<(WakeReason, usize)> {
+    /// Leaves a deadline alone, which comes before the first wake of a start.
+    pub fn quarantine(&mut self, engine: &mut Engine, now: Timestamp, deadline: WakeReason, crashes: u32) {
+        let command = QuarantineCommand::Quarantine { deadline, crashes };
+        let decided = engine.decide(now, &Actor::Swan, command.into());
+        self.entries.extend(decided.expect("a quarantine is never refused"));
+    }
+
+    /// Decides the deadlines that are due, the earliest first, at most [`WAKES_PER_TURN_MAX`] of them. `before` hears
+    /// of each right before it is decided. Gives the reason of each, and to how many facts it led.
+    pub fn wake(
+        &mut self,
+        engine: &mut Engine,
+        now: Timestamp,
+        before: &mut dyn FnMut(&WakeReason),
+    ) -> Vec<(WakeReason, usize)> {
         let mut woken = Vec::new();
         while woken.len() < WAKES_PER_TURN_MAX
-            && let Some((why, entries)) = engine.wake(now)
+            && let Some(due) = engine.next_wake().filter(|wake| wake.at <= now)
         {
-            woken.push((why, entries.len()));
+            before(&due.why);
+            let entries = engine.wake(now, &due);
+            woken.push((due.why, entries.len()));
             self.entries.extend(entries);
         }
         woken

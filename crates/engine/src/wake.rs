@@ -1,9 +1,11 @@
 use kernel::Wake;
+use serde::{Deserialize, Serialize};
 
 use crate::{Command, World};
 
 /// Why the engine wakes: one slice's deadline. At the same instant the earlier variant comes first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
     /// An alert, a group or a silence.
     Alerting(alerting::WakeReason),
@@ -32,19 +34,38 @@ impl WakeReason {
     }
 }
 
-/// The earliest deadline of all slices.
+/// The earliest deadline of all slices that is not in quarantine.
 pub(crate) fn next(world: &World) -> Option<Wake<WakeReason>> {
-    let wakes = [
-        alerting::next_wake(&world.alerting).map(|wake| because(wake, WakeReason::Alerting)),
-        oncall::next_wake(&world.oncall).map(|wake| because(wake, WakeReason::Oncall)),
-        incidents::next_wake(&world.incidents).map(|wake| because(wake, WakeReason::Incidents)),
-        learning::next_wake(&world.learning).map(|wake| because(wake, WakeReason::Learning)),
-        signals::slice::next_wake(&world.signals).map(|wake| because(wake, WakeReason::Signals)),
-        capacity::next_wake(&world.capacity).map(|wake| because(wake, WakeReason::Capacity)),
-    ];
-    wakes.into_iter().flatten().min()
+    let quarantined = world.quarantined();
+    if quarantined.is_empty() {
+        return first_of_each(world).into_iter().flatten().min();
+    }
+    // Looking at all of them costs more, in a state that is no normal one.
+    all(world).filter(|wake| !quarantined.contains(&wake.why)).min()
 }
 
-fn because<Why>(wake: Wake<Why>, reason: impl FnOnce(Why) -> WakeReason) -> Wake<WakeReason> {
-    Wake { at: wake.at, why: reason(wake.why) }
+/// The earliest deadline of each slice.
+fn first_of_each(world: &World) -> [Option<Wake<WakeReason>>; 6] {
+    [
+        alerting::next_wake(&world.alerting).map(because(WakeReason::Alerting)),
+        oncall::next_wake(&world.oncall).map(because(WakeReason::Oncall)),
+        incidents::next_wake(&world.incidents).map(because(WakeReason::Incidents)),
+        learning::next_wake(&world.learning).map(because(WakeReason::Learning)),
+        signals::slice::next_wake(&world.signals).map(because(WakeReason::Signals)),
+        capacity::next_wake(&world.capacity).map(because(WakeReason::Capacity)),
+    ]
+}
+
+fn all(world: &World) -> impl Iterator<Item = Wake<WakeReason>> {
+    let alerting = alerting::wakes(&world.alerting).map(because(WakeReason::Alerting));
+    let oncall = oncall::wakes(&world.oncall).map(because(WakeReason::Oncall));
+    let incidents = incidents::wakes(&world.incidents).map(because(WakeReason::Incidents));
+    let learning = learning::wakes(&world.learning).map(because(WakeReason::Learning));
+    let signals = signals::slice::wakes(&world.signals).map(because(WakeReason::Signals));
+    let capacity = capacity::wakes(&world.capacity).map(because(WakeReason::Capacity));
+    alerting.chain(oncall).chain(incidents).chain(learning).chain(signals).chain(capacity)
+}
+
+fn because<Why>(reason: impl Fn(Why) -> WakeReason) -> impl Fn(Wake<Why>) -> Wake<WakeReason> {
+    move |wake| Wake { at: wake.at, why: reason(wake.why) }
 }

@@ -1,6 +1,11 @@
+use std::collections::BTreeSet;
+
 use facts::{Configuration, ConfigurationApplied, Entry, Fact, Seq};
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::WakeReason;
+use crate::quarantine::Quarantine;
 
 /// All slices' state: a fold of the journal, and nothing else. Its JSON is the snapshot.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -24,6 +29,8 @@ pub struct World {
     pub learning: learning::State,
     /// Ceilings that are near.
     pub capacity: capacity::State,
+    #[serde(default)]
+    quarantine: Quarantine,
 }
 
 impl World {
@@ -47,11 +54,19 @@ impl World {
         self.applied().map(|applied| &applied.configuration)
     }
 
+    /// The deadlines that are left alone, because the process ended again and again at them.
+    pub fn quarantined(&self) -> &BTreeSet<WakeReason> {
+        self.quarantine.deadlines()
+    }
+
     pub(crate) fn apply(&mut self, entry: &Entry) {
         self.head = entry.seq;
         self.last_entry_at = entry.at;
         if let Fact::ConfigurationApplied(applied) = &entry.fact {
             self.applied = Some(applied.clone());
+        }
+        if let Fact::Engine(fact) = &entry.fact {
+            self.quarantine.apply(fact);
         }
         signals::slice::apply(&mut self.signals, entry);
         objectives::apply(&mut self.objectives, entry);

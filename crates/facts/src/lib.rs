@@ -11,6 +11,7 @@
 pub mod alerting;
 pub mod capacity;
 pub mod configuration;
+pub mod engine;
 pub mod incidents;
 pub mod learning;
 pub mod objectives;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use alerting::AlertingFact;
 pub use capacity::CapacityFact;
 pub use configuration::{Configuration, ConfigurationApplied};
+pub use engine::EngineFact;
 pub use incidents::IncidentsFact;
 pub use learning::LearningFact;
 pub use objectives::ObjectivesFact;
@@ -55,6 +57,8 @@ pub enum Fact {
     Learning(LearningFact),
     /// About ceilings.
     Capacity(CapacityFact),
+    /// About the engine itself.
+    Engine(EngineFact),
 }
 
 /// A fact's place in the journal: the first is 1.
@@ -99,4 +103,5 @@ into_fact!(
     Status(StatusFact),
     Learning(LearningFact),
     Capacity(CapacityFact),
+    Engine(EngineFact),
 );

@@ -9,6 +9,7 @@ use kernel::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::Seq;
 use crate::alerting::Priority;
 use crate::configuration::{Channel, EscalationPolicy};
 
@@ -41,6 +42,11 @@ pub enum Purpose {
         incident: IncidentId,
         /// When it was due.
         due: Timestamp,
+    },
+    /// A deadline stops the process and is left alone; to the fallback.
+    DeadlineQuarantined {
+        /// The entry that says so.
+        entry: Seq,
     },
 }
 

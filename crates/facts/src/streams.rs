@@ -54,6 +54,7 @@ impl Fact {
             Fact::Status(fact) => status(fact),
             Fact::Learning(fact) => learning(fact),
             Fact::Capacity(fact) => vec![capacity(fact)],
+            Fact::Engine(_) => vec![Stream::of("quarantine")],
         }
     }
 }
@@ -128,6 +129,7 @@ fn oncall(fact: &N) -> Vec<Stream> {
                 Purpose::Page { page, .. } | Purpose::PageOver { page } => Stream::of(page),
                 Purpose::HighPriority { group } => Stream::of(group),
                 Purpose::UpdateOverdue { incident, .. } => Stream::of(incident),
+                Purpose::DeadlineQuarantined { .. } => Stream::of("quarantine"),
             };
             vec![Stream::of(notification), about]
         }

@@ -1,5 +1,6 @@
 use facts::incidents::{Audience, DeclareReason, Phase, ResponseTeam, Severity};
 use kernel::{GroupId, IncidentId, PersonId, ServiceId, TicketId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// What the incidents slice can be asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +125,8 @@ pub enum Command {
 }
 
 /// Why the slice wakes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
     /// An incident's update is late.
     UpdateDue(IncidentId),

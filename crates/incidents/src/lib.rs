@@ -14,7 +14,7 @@ pub use apply::apply;
 pub use command::{Command, WakeReason};
 pub use decide::decide;
 pub use refusal::Refusal;
-pub use state::{Header, Incident, State, Ticket, Update, next_wake};
+pub use state::{Header, Incident, State, Ticket, Update, next_wake, wakes};
 
 /// Limits of this slice.
 pub mod limits {

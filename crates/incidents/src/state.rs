@@ -181,6 +181,11 @@ impl State {
 
 /// The next deadline: a late update or a ticket whose time passes.
 pub fn next_wake(state: &State) -> Option<Wake<WakeReason>> {
+    wakes(state).min()
+}
+
+/// All deadlines, in no order.
+pub fn wakes(state: &State) -> impl Iterator<Item = Wake<WakeReason>> {
     let updates = state
         .open
         .values()
@@ -190,5 +195,5 @@ pub fn next_wake(state: &State) -> Option<Wake<WakeReason>> {
         .values()
         .filter(|ticket| !ticket.overdue)
         .map(|ticket| Wake { at: ticket.due, why: WakeReason::TicketDue(ticket.id) });
-    updates.chain(tickets).min()
+    updates.chain(tickets)
 }

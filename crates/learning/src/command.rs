@@ -1,5 +1,6 @@
 use facts::learning::{ActionPriority, Impact, Section};
 use kernel::{ActionId, IncidentId, PersonId, PostMortemId, ServiceId, Timestamp, WhyId};
+use serde::{Deserialize, Serialize};
 
 /// What the learning slice can be asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,7 +91,8 @@ pub enum Command {
 }
 
 /// Why the slice wakes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
     /// An action's day passed.
     ActionDue(ActionId),

@@ -15,7 +15,7 @@ pub use apply::apply;
 pub use command::{Command, WakeReason};
 pub use decide::decide;
 pub use refusal::Refusal;
-pub use state::{Action, Judgement, LeafEnd, PostMortem, State, Why, next_wake};
+pub use state::{Action, Judgement, LeafEnd, PostMortem, State, Why, next_wake, wakes};
 
 /// Limits of this slice.
 pub mod limits {

@@ -154,6 +154,11 @@ impl State {
 
 /// The next deadline: an action whose day passes.
 pub fn next_wake(state: &State) -> Option<Wake<WakeReason>> {
+    wakes(state).min()
+}
+
+/// All deadlines, in no order.
+pub fn wakes(state: &State) -> impl Iterator<Item = Wake<WakeReason>> {
     let open = state.actions.values().filter(|action| action.done.is_none() && !action.overdue);
-    open.map(|action| Wake { at: action.due, why: WakeReason::ActionDue(action.id) }).min()
+    open.map(|action| Wake { at: action.due, why: WakeReason::ActionDue(action.id) })
 }

@@ -30,4 +30,4 @@ pub use page::{Acknowledgement, Header, NextMove, Page, Position, Step};
 pub use refusal::Refusal;
 pub use state::State;
 pub use views::Duty;
-pub use wake::next_wake;
+pub use wake::{next_wake, wakes};

@@ -80,7 +80,10 @@ impl Notification {
     pub fn page(&self) -> Option<PageId> {
         match self.purpose {
             Purpose::Page { page, .. } => Some(page),
-            Purpose::PageOver { .. } | Purpose::HighPriority { .. } | Purpose::UpdateOverdue { .. } => None,
+            Purpose::PageOver { .. }
+            | Purpose::HighPriority { .. }
+            | Purpose::UpdateOverdue { .. }
+            | Purpose::DeadlineQuarantined { .. } => None,
         }
     }
 

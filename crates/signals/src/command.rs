@@ -1,4 +1,5 @@
 use kernel::{CheckId, HeartbeatId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// What the signals slice can be asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +34,8 @@ pub enum Command {
 }
 
 /// Why the signals slice wants to be woken.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
     /// A check left the configuration while it failed; due at once.
     CheckNoLongerConfigured(CheckId),

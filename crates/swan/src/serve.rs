@@ -22,6 +22,7 @@ use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::own_metrics::{OwnCounters, OwnMetrics};
 use crate::ports::{ConfigurationsPort, DirectoryPort, JournalPort, SamplesPort, prepare};
+use crate::runtime::crash_watch::CrashWatch;
 use crate::runtime::delivery::{Deliverer, Line, Outbox};
 use crate::runtime::engine_loop::{EngineLoop, Handle, Listener, SNAPSHOT_VERSION};
 use crate::runtime::instruments::{Instruments, submit};
@@ -94,7 +95,9 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
     let (herald, in_force) = Herald::new(engine.world());
     let (head_teller, head) = HeadTeller::new(engine.world());
     let listeners: Vec<Box<dyn Listener>> = vec![Box::new(outbox), Box::new(herald), Box::new(head_teller)];
-    let (engine_loop, handle) = EngineLoop::new(engine, journal, Arc::clone(&clock), listeners);
+    let crash_watch = CrashWatch::open(&data)?;
+    let (engine_loop, handle) =
+        EngineLoop::new(engine, journal, Arc::clone(&clock), listeners, crash_watch);
     let ended = spawn_loop(engine_loop)?;
 
     if let Some(submission) = submission {

@@ -6,7 +6,7 @@ use facts::objectives::{ObjectivesFact as O, RejudgeReason};
 use facts::oncall::{AbandonReason, Because, OncallFact as N, PageEnd, Purpose, Responder, StepReason, Via};
 use facts::signals::SignalsFact as G;
 use facts::status::StatusFact as S;
-use facts::{Entry, Fact};
+use facts::{EngineFact, Entry, Fact};
 
 use super::group::is_bookkeeping;
 
@@ -24,6 +24,16 @@ pub fn in_words(entry: &Entry) -> Option<String> {
         Fact::Status(fact) => status(fact),
         Fact::Learning(fact) => learning(fact),
         Fact::Capacity(fact) => Some(capacity(fact)),
+        Fact::Engine(fact) => Some(engine(fact)),
+    }
+}
+
+fn engine(fact: &EngineFact) -> String {
+    match fact {
+        EngineFact::DeadlineQuarantined { deadline, crashes } => {
+            format!("leave the deadline {deadline} alone: the process ended {crashes} times at it")
+        }
+        EngineFact::DeadlineReleased { deadline } => format!("decide the deadline {deadline} again"),
     }
 }
 
@@ -149,6 +159,9 @@ fn oncall(fact: &N) -> Option<String> {
             Purpose::Page { page, .. } => format!("{notification}: notify {contact} of {page}"),
             Purpose::PageOver { page } => format!("{notification}: tell {contact} that {page} is over"),
             Purpose::HighPriority { group } => format!("{notification}: mail {contact} about {group}"),
+            Purpose::DeadlineQuarantined { .. } => {
+                format!("{notification}: tell {contact} of a deadline that is left alone")
+            }
             Purpose::UpdateOverdue { incident, .. } => {
                 format!("{notification}: remind {contact} of the update that {incident} owes")
             }

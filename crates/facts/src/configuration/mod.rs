@@ -60,6 +60,9 @@ pub struct Configuration {
     pub webhooks: BTreeMap<String, ContactRef>,
     /// Who belongs together.
     pub teams: BTreeMap<TeamId, Vec<PersonId>>,
+    /// Whom Swan turns to where a page itself cannot go on; without it, to everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<PersonId>,
     /// Who is on call, when.
     pub rotations: BTreeMap<RotationId, Rotation>,
     /// The steps that a page walks.

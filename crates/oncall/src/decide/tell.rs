@@ -56,5 +56,6 @@ fn root_of_key(purpose: &Purpose, now: Timestamp) -> String {
         Purpose::PageOver { page } => format!("{page}/over"),
         Purpose::HighPriority { group } => group.to_string(),
         Purpose::UpdateOverdue { incident, due } => format!("{incident}/{due}/{now}"),
+        Purpose::DeadlineQuarantined { entry } => format!("quarantine/{entry}"),
     }
 }

@@ -22,4 +22,4 @@ pub use crate::command::{Command, WakeReason};
 pub use apply::apply;
 pub use decide::decide;
 pub use refusal::Refusal;
-pub use state::{FailedReport, Failing, Missed, State, expected_by, next_wake};
+pub use state::{FailedReport, Failing, Missed, State, expected_by, next_wake, wakes};

@@ -98,6 +98,11 @@ pub fn expected_by(state: &State, heartbeat: &HeartbeatId, last: Option<Timestam
 
 /// The first check or heartbeat that is to be retired because it left the configuration.
 pub fn next_wake(state: &State) -> Option<Wake<WakeReason>> {
+    wakes(state).min()
+}
+
+/// All that are to be retired, in no order.
+pub fn wakes(state: &State) -> impl Iterator<Item = Wake<WakeReason>> {
     let checks = state
         .retired_checks
         .iter()
@@ -106,5 +111,5 @@ pub fn next_wake(state: &State) -> Option<Wake<WakeReason>> {
         at: *at,
         why: WakeReason::HeartbeatNoLongerConfigured(heartbeat.clone()),
     });
-    checks.chain(heartbeats).min()
+    checks.chain(heartbeats)
 }

@@ -192,7 +192,7 @@ impl World {
         if std::mem::take(&mut running.is_fresh) {
             turn.resume(engine, self.now);
         }
-        turn.wake(engine, self.now);
+        turn.wake(engine, self.now, &mut |_| {});
         let taken = self.swan.requests.len().min(REQUESTS_PER_TURN_MAX);
         for request in self.swan.requests.drain(..taken) {
             let let_out = let_out.clone();

@@ -31,6 +31,9 @@ pub(crate) fn problems(configuration: &Configuration, contacts: &[ContactAddress
             found.person(&format!("teams.{id}[{place}]"), person);
         }
     }
+    if let Some(person) = &configuration.fallback {
+        found.person("fallback", person);
+    }
     found.contacts(contacts);
     found.status_pages();
     found.problems.sort_by_key(|problem| !problem.is_error);

@@ -35,6 +35,7 @@ struct SwanFile {
     lists: BTreeMap<String, ListEntry>,
     webhooks: BTreeMap<String, WebhookEntry>,
     teams: BTreeMap<TeamId, Vec<PersonId>>,
+    fallback: Option<PersonId>,
     rotations: BTreeMap<RotationId, Rotation>,
     escalation: BTreeMap<PolicyId, EscalationPolicy>,
     status_pages: BTreeMap<StatusPageId, StatusPage>,
@@ -183,6 +184,7 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
             .map(|(name, entry)| webhook(name, entry, &mut contacts))
             .collect(),
         teams: written.teams,
+        fallback: written.fallback,
         rotations: written.rotations,
         escalation: written.escalation,
         status_pages: written.status_pages,

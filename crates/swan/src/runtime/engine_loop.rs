@@ -17,6 +17,7 @@ use kernel::limits::COMMANDS_QUEUED_MAX;
 use kernel::{Actor, Timestamp};
 use store::SqliteLog;
 
+use super::crash_watch::{CrashWatch, Repeated};
 use crate::clock::Clock;
 
 /// Version of the World's snapshot form. A snapshot of another version is passed over, and the journal replayed.
@@ -79,6 +80,7 @@ pub(crate) struct EngineLoop {
     listeners: Vec<Box<dyn Listener>>,
     entries_since_snapshot: u64,
     last_now: Timestamp,
+    crash_watch: CrashWatch,
 }
 
 impl EngineLoop {
@@ -88,21 +90,43 @@ impl EngineLoop {
         journal: Journal<SqliteLog>,
         clock: Arc<dyn Clock>,
         listeners: Vec<Box<dyn Listener>>,
+        crash_watch: CrashWatch,
     ) -> (Self, Handle) {
         let (sender, requests) = sync_channel(COMMANDS_QUEUED_MAX);
         let last_now = clock.now();
-        let this = Self { engine, journal, clock, requests, listeners, entries_since_snapshot: 0, last_now };
+        let entries_since_snapshot = 0;
+        let this = Self {
+            engine,
+            journal,
+            clock,
+            requests,
+            listeners,
+            entries_since_snapshot,
+            last_now,
+            crash_watch,
+        };
         (this, Handle { requests: sender })
     }
 
-    /// Runs until it is stopped. The first turn takes up what was on its way when the process before ended.
+    /// Runs until it is stopped. The first turn takes up what was on its way when the process before ended, and leaves
+    /// alone at what it ended too often.
     ///
     /// # Errors
     /// When a batch could not be made durable. The process must end.
     pub(crate) fn run(mut self) -> Result<(), AppendFault> {
         let mut turn = Turn::default();
         turn.resume(&mut self.engine, self.last_now);
+        let repeated = self.crash_watch.repeated();
+        for Repeated { deadline, crashes } in &repeated {
+            tracing::error!(
+                deadline = deadline.as_text(),
+                crashes,
+                "a deadline stops the process and is left alone"
+            );
+            turn.quarantine(&mut self.engine, self.last_now, deadline.clone(), *crashes);
+        }
         self.end(turn)?;
+        self.crash_watch.forget(repeated.iter().map(|repeated| &repeated.deadline));
         loop {
             let mut turn = Turn::default();
             let stop = self.gather(&mut turn);
@@ -125,7 +149,10 @@ impl EngineLoop {
             Err(RecvTimeoutError::Disconnected) => Some(Request::Stop),
         };
         let now = self.notice_time();
-        for (why, facts) in turn.wake(&mut self.engine, now) {
+        let Self { engine, crash_watch, .. } = self;
+        let woken = turn.wake(engine, now, &mut |deadline| crash_watch.begins(deadline));
+        crash_watch.ended(&woken);
+        for (why, facts) in woken {
             tracing::debug!(?why, facts, "woke");
         }
         let mut stop = false;

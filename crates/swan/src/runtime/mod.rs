@@ -4,6 +4,7 @@
 pub(crate) mod access_logs;
 pub(crate) mod ceilings;
 pub(crate) mod checks;
+pub(crate) mod crash_watch;
 pub(crate) mod delivery;
 pub(crate) mod engine_loop;
 pub(crate) mod heartbeats;

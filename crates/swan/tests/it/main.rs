@@ -18,6 +18,7 @@ mod killed;
 mod mail;
 mod mail_delivery;
 mod prometheus;
+mod quarantine;
 mod replay;
 mod shop;
 mod swan;

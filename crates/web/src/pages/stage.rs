@@ -270,8 +270,8 @@ impl Stage {
             let Some(due) = due else { break };
             let at = due.at.max(self.now());
             *locked(&self.hall.now) = at;
-            let woken = locked(&self.hall.engine).wake(at);
-            locked(&self.hall.journal).extend(woken.into_iter().flat_map(|(_, entries)| entries));
+            let woken = locked(&self.hall.engine).wake(at, &due);
+            locked(&self.hall.journal).extend(woken);
         }
         *locked(&self.hall.now) = until;
     }

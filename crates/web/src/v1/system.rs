@@ -29,6 +29,8 @@ pub(super) fn routes() -> OpenApiRouter<Doorway> {
         .routes(routes!(configuration, apply))
         .routes(routes!(journal))
         .routes(routes!(live))
+        .routes(routes!(quarantine))
+        .routes(routes!(release))
         .routes(routes!(set_component))
 }
 
@@ -104,6 +106,32 @@ async fn apply(
     let command = doorway.blocking(move |ports| ports.configurations.prepare(submission)).await??;
     let decided = doorway.submit(caller.actor, command).await?;
     Ok(Json(Applied { applied: true, problems, revision: Some(decided.head.0) }).into_response())
+}
+
+/// The deadlines that are left alone because the process ended again and again at them.
+#[utoipa::path(get, path = "/v1/quarantine", tag = "system", responses((status = 200, body = Vec<String>)))]
+async fn quarantine(_: Responder, State(doorway): State<Doorway>) -> Result<Json<Vec<String>>> {
+    let look = |world: &engine::World| world.quarantined().iter().map(engine::WakeReason::as_text).collect();
+    Ok(Json(doorway.view(look).await?))
+}
+
+/// A deadline in quarantine.
+#[derive(Debug, Deserialize, ToSchema)]
+struct Release {
+    /// As the list of them has it.
+    deadline: String,
+}
+
+/// Have a deadline decided again that was left alone.
+#[utoipa::path(post, path = "/v1/quarantine/release", tag = "system", request_body = Release,
+    responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+async fn release(
+    Admin(caller): Admin,
+    State(doorway): State<Doorway>,
+    Asked(release): Asked<Release>,
+) -> DoneAnswer {
+    let command = engine::QuarantineCommand::Release { deadline: release.deadline };
+    Ok(Json(doorway.submit(caller.actor, command).await?.into()))
 }
 
 /// Which entries.
