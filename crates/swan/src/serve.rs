@@ -96,8 +96,7 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
     let (head_teller, head) = HeadTeller::new(engine.world());
     let listeners: Vec<Box<dyn Listener>> = vec![Box::new(outbox), Box::new(herald), Box::new(head_teller)];
     let crash_watch = CrashWatch::open(&data)?;
-    let (engine_loop, handle) =
-        EngineLoop::new(engine, journal, Arc::clone(&clock), listeners, crash_watch);
+    let (engine_loop, handle) = EngineLoop::new(engine, journal, Arc::clone(&clock), listeners, crash_watch);
     let ended = spawn_loop(engine_loop)?;
 
     if let Some(submission) = submission {
