@@ -18,6 +18,19 @@ pub enum Command {
         /// Every element of the result, with the rule's own labels not yet added.
         elements: Vec<(Labels, f64)>,
     },
+    /// Samples arrived that prove a rule true before its interval comes round: these are all the label sets for which
+    /// its expression holds. Alerts of a rule without `for` fire; nothing else changes, because only the interval
+    /// says what is over or has held for long enough.
+    ProveRule {
+        /// The rule group's name.
+        group: String,
+        /// The rule's place in its group.
+        rule: usize,
+        /// The logical time: that of the samples.
+        at: Timestamp,
+        /// Every element of the result, with the rule's own labels not yet added.
+        elements: Vec<(Labels, f64)>,
+    },
     /// Alerts from elsewhere, as Alertmanager's `POST /api/v2/alerts` takes them.
     ReceiveAlerts(Vec<PostedAlert>),
     /// Swan's own watch saw something: a ceiling, a missed heartbeat, a failing check.

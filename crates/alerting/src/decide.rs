@@ -23,6 +23,9 @@ pub fn decide(
         Command::JudgeRule { group, rule, at, elements } => {
             judge::judge_rule(state, now, (group, rule), at, elements)
         }
+        Command::ProveRule { group, rule, at, elements } => {
+            judge::prove_rule(state, now, (group, rule), at, elements)
+        }
         Command::ReceiveAlerts(alerts) => receive_alerts(state, now, alerts),
         Command::RaiseAlert { labels, annotations } => raise_alert(state, now, labels, annotations),
         Command::ClearAlert { labels } => Ok(clear_alert(state, now, &labels)),

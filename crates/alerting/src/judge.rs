@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use facts::alerting::{AlertingFact, FiringAlert, Origin, ResolveReason};
-use kernel::{Fingerprint, Labels, Timestamp, limits as kernel_limits};
+use kernel::{Fingerprint, Labels, Span, Timestamp, limits as kernel_limits};
 
 use crate::decision::Decision;
 use crate::receive::service_of;
@@ -15,20 +15,12 @@ use crate::{Refusal, limits, priority_of};
 pub(crate) fn judge_rule(
     state: &State,
     now: Timestamp,
-    (group, place): (String, usize),
+    rule: (String, usize),
     at: Timestamp,
     elements: Vec<(Labels, f64)>,
 ) -> Result<Vec<AlertingFact>, Refusal> {
-    let Some(rule) = state.rule(&group, place) else {
-        return Err(Refusal::NoSuchRule { group, rule: place });
-    };
-    let name = rule.alert.clone().unwrap_or_default();
-    let nothing = BTreeSet::new();
-    let held = state.held_by(&group, place).unwrap_or(&nothing);
-    let (elements, seen) = labelled(rule, &name, elements)?;
-    let origin = Origin::Rule { group, rule: name, place };
-    let mut judgement =
-        Judgement { state, rule, origin, held, at, decision: Decision::new(state, now), begun: 0 };
+    let mut judgement = Judgement::begin(state, now, rule, at)?;
+    let (elements, seen) = judgement.labelled(elements)?;
     let mut transitions = 0;
     for element in elements {
         if transitions == limits::TRANSITIONS_PER_EVALUATION_MAX {
@@ -36,11 +28,31 @@ pub(crate) fn judge_rule(
         }
         transitions += usize::from(judgement.holds(element));
     }
-    for gone in held.iter().filter(|held| !seen.contains(held)) {
+    for gone in judgement.held.iter().filter(|held| !seen.contains(held)) {
         if transitions == limits::TRANSITIONS_PER_EVALUATION_MAX {
             break;
         }
         transitions += usize::from(judgement.clears(*gone));
+    }
+    Ok(judgement.decision.finish())
+}
+
+/// An evaluation off the rule's grid: what its samples prove fires, and all else stays as it is.
+pub(crate) fn prove_rule(
+    state: &State,
+    now: Timestamp,
+    rule: (String, usize),
+    at: Timestamp,
+    elements: Vec<(Labels, f64)>,
+) -> Result<Vec<AlertingFact>, Refusal> {
+    let mut judgement = Judgement::begin(state, now, rule, at)?;
+    if judgement.rule.hold > Span::ZERO {
+        return Ok(Vec::new());
+    }
+    let (elements, _) = judgement.labelled(elements)?;
+    let news = elements.into_iter().filter(|element| !state.alerts.contains_key(&element.fingerprint));
+    for element in news.take(limits::TRANSITIONS_PER_EVALUATION_MAX) {
+        judgement.holds(element);
     }
     Ok(judgement.decision.finish())
 }
@@ -65,7 +77,31 @@ struct Judgement<'a> {
     begun: usize,
 }
 
-impl Judgement<'_> {
+static NOTHING: BTreeSet<Fingerprint> = BTreeSet::new();
+
+impl<'a> Judgement<'a> {
+    fn begin(
+        state: &'a State,
+        now: Timestamp,
+        (group, place): (String, usize),
+        at: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let Some(rule) = state.rule(&group, place) else {
+            return Err(Refusal::NoSuchRule { group, rule: place });
+        };
+        let held = state.held_by(&group, place).unwrap_or(&NOTHING);
+        let name = rule.alert.clone().unwrap_or_default();
+        let origin = Origin::Rule { group, rule: name, place };
+        Ok(Self { state, rule, origin, held, at, decision: Decision::new(state, now), begun: 0 })
+    }
+
+    fn labelled(
+        &self,
+        elements: Vec<(Labels, f64)>,
+    ) -> Result<(Vec<Element>, HashSet<Fingerprint>), Refusal> {
+        labelled(self.rule, self.rule.alert.as_deref().unwrap_or_default(), elements)
+    }
+
     /// True where a fact came of it.
     fn holds(&mut self, element: Element) -> bool {
         let fingerprint = element.fingerprint;

@@ -25,6 +25,7 @@ mod state;
 pub mod templates;
 mod title;
 mod views;
+pub mod watermark;
 
 pub use apply::apply;
 pub use command::{Command, PostedAlert, WakeReason};

@@ -13,6 +13,7 @@ use web::ports::{Appended, Caller, Fault, NotKept, Problem, Role, SeriesSamples,
 use crate::clock::Clock;
 use crate::config::{check, hash};
 use crate::runtime::delivery::in_full;
+use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::secrets;
 
 /// How long a person stays signed in.
@@ -26,6 +27,8 @@ const AHEAD_MAX: Span = Span::from_mins(10);
 pub(crate) struct SamplesPort {
     pub(crate) store: Arc<metrics::MetricsStore>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Rules are told of what is stored.
+    pub(crate) arrivals: Arc<Arrivals>,
 }
 
 impl web::ports::Samples for SamplesPort {
@@ -43,6 +46,7 @@ impl web::ports::Samples for SamplesPort {
             format!("the sender's clock is more than {AHEAD_MAX} ahead of ours, for {:?}", series.labels)
         });
         let appended = self.store.append(&kept).map_err(|fault| failed("write samples", &fault))?;
+        self.arrivals.stored(batch);
         Ok(Appended {
             stored: appended.stored,
             refused: appended.refused.total() + early,

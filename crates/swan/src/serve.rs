@@ -27,6 +27,7 @@ use crate::runtime::delivery::{Deliverer, Line, Outbox};
 use crate::runtime::engine_loop::{EngineLoop, Handle, Listener, SNAPSHOT_VERSION};
 use crate::runtime::instruments::{Instruments, submit};
 use crate::runtime::requests::RequestCounter;
+use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::supervisor::{Herald, InForce, supervise};
 use crate::runtime::{heartbeats, maintenance, secrets};
 
@@ -131,8 +132,12 @@ impl Parts {
         ended: oneshot::Receiver<Result<(), Failure>>,
     ) -> Result<Server, Failure> {
         let counters = Arc::new(OwnCounters::default());
-        let samples: Arc<dyn web::ports::Samples> =
-            Arc::new(SamplesPort { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock) });
+        let arrivals = Arc::new(Arrivals::default());
+        let samples: Arc<dyn web::ports::Samples> = Arc::new(SamplesPort {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            arrivals: Arc::clone(&arrivals),
+        });
         let series: Arc<dyn promql::SeriesSource> = Arc::clone(&self.store) as _;
         let requests = RequestCounter::restore(Arc::clone(&samples), &*series, Arc::clone(&self.clock));
         let requests = Arc::new(requests.map_err(Failure::fault("restore the request counts"))?);
@@ -144,6 +149,7 @@ impl Parts {
             samples: Arc::clone(&samples),
             series: Arc::clone(&series),
             requests: Arc::clone(&requests),
+            arrivals,
             http: egress::http::Client::new(network.clone()),
         };
         let deliverer = Deliverer {

@@ -223,3 +223,30 @@ fn a_template_that_fails_says_so_where_people_look() {
     assert_eq!(annotations["summary"], "<error expanding template: not supported yet: `query`>");
     assert_eq!(annotations["d"], "<error expanding template: len: a float64 has no length>");
 }
+
+fn proves(play: &mut Play, rule: usize, elements: &[&str]) -> Vec<A> {
+    let elements = elements.iter().map(|text| (labels(text), 1.0)).collect();
+    let command = Command::ProveRule { group: "shop".to_owned(), rule, at: play.now, elements };
+    play.ask(command).unwrap()
+}
+
+#[test]
+fn a_sample_that_proves_a_rule_fires_its_alert_and_ends_none() {
+    let mut play = Play::new();
+    let facts = proves(&mut play, 1, &["service=shop"]);
+    assert!(matches!(facts[0], A::AlertFired(_)), "{facts:?}");
+    assert_eq!(proves(&mut play, 1, &["service=shop"]), [], "it fires already");
+    assert_eq!(proves(&mut play, 1, &[]), [], "only the interval says what is over");
+    assert_eq!(play.holds(1, &["service=shop"]), [], "the interval finds it as it left it");
+    let over = play.holds(1, &[]);
+    assert!(matches!(over[0], A::AlertResolved { reason: ResolveReason::ConditionCleared, .. }), "{over:?}");
+}
+
+#[test]
+fn a_sample_proves_nothing_of_what_has_to_hold_for_a_while() {
+    let mut play = Play::new();
+    assert_eq!(proves(&mut play, 0, &["service=shop"]), []);
+    play.holds(0, &["service=shop"]);
+    play.wait("4m");
+    assert_eq!(proves(&mut play, 0, &["service=shop"]), []);
+}

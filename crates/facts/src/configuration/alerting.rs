@@ -12,6 +12,12 @@ pub struct RuleGroup {
     /// How often its rules are evaluated.
     #[serde(default = "one_minute")]
     pub interval: Span,
+    /// How far back in time the rules look, so that samples that arrive late are seen.
+    #[serde(default, skip_serializing_if = "is_no_time")]
+    pub query_offset: Span,
+    /// Alerts, or series of a recording rule, that one rule may have; more is a failed evaluation. 0 is no limit.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub limit: u64,
     /// Labels added to every rule of the group.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -59,6 +65,8 @@ pub struct Alerting {
     pub group_interval: Span,
     /// When an alert from elsewhere resolves that names no end and is not sent again.
     pub resolve_timeout: Span,
+    /// How long a rule waits for samples that are overdue at the instant that it is judged at.
+    pub grace: Span,
 }
 
 impl Default for Alerting {
@@ -69,6 +77,7 @@ impl Default for Alerting {
             high_wait: Span::from_secs(30),
             group_interval: Span::from_mins(5),
             resolve_timeout: Span::from_mins(5),
+            grace: Span::from_secs(2),
         }
     }
 }
@@ -108,4 +117,12 @@ impl Default for IncidentRules {
 
 fn one_minute() -> Span {
     Span::from_mins(1)
+}
+
+fn is_no_time(span: &Span) -> bool {
+    *span == Span::ZERO
+}
+
+fn is_none(limit: &u64) -> bool {
+    *limit == 0
 }

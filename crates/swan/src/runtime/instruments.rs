@@ -9,6 +9,7 @@ use promql::SeriesSource;
 use web::ports::{Fault, Samples, SeriesSamples};
 
 use super::requests::RequestCounter;
+use super::rules::arrivals::Arrivals;
 use crate::clock::Clock;
 
 /// Shared by all tasks; cheap to clone.
@@ -19,6 +20,7 @@ pub(crate) struct Instruments {
     pub(crate) samples: Arc<dyn Samples>,
     pub(crate) series: Arc<dyn SeriesSource>,
     pub(crate) requests: Arc<RequestCounter>,
+    pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) http: egress::http::Client,
 }
 

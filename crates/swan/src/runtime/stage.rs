@@ -13,6 +13,7 @@ use web::ports::Samples;
 
 use super::instruments::Instruments;
 use super::requests::RequestCounter;
+use super::rules::arrivals::Arrivals;
 use crate::clock::Clock;
 use crate::ports::SamplesPort;
 
@@ -52,8 +53,12 @@ pub(crate) fn instruments(dir: &Path, clock: &Arc<SetClock>) -> Instruments {
     let opened = metrics::MetricsStore::open(Arc::new(metrics::StdDisk), dir, metrics::Config::default());
     let store = Arc::new(opened.expect("the directory is a store, or empty").0);
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    let samples: Arc<dyn Samples> =
-        Arc::new(SamplesPort { store: Arc::clone(&store), clock: Arc::clone(&clock) });
+    let arrivals = Arc::new(Arrivals::default());
+    let samples: Arc<dyn Samples> = Arc::new(SamplesPort {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        arrivals: Arc::clone(&arrivals),
+    });
     let series: Arc<dyn SeriesSource> = store;
     let requests = RequestCounter::restore(Arc::clone(&samples), &*series, Arc::clone(&clock));
     let tls = egress::tls::Tls::load(None).expect("the machine has certificates, or ours are used");
@@ -63,6 +68,7 @@ pub(crate) fn instruments(dir: &Path, clock: &Arc<SetClock>) -> Instruments {
         samples,
         series,
         requests: Arc::new(requests.expect("the store can be read")),
+        arrivals,
         http: egress::http::Client::new(egress::network::Network::system(tls)),
     }
 }

@@ -76,7 +76,8 @@ fn start(
     tasks: &mut JoinSet<()>,
 ) {
     for group in &configuration.rule_groups {
-        tasks.spawn(rules::evaluate_group(tools.clone(), Arc::clone(counters), group.clone()));
+        let grace = configuration.alerting.grace;
+        tasks.spawn(rules::evaluate_group(tools.clone(), Arc::clone(counters), grace, group.clone()));
     }
     for (id, service) in &configuration.services {
         for objective in &service.objectives {

@@ -17,6 +17,7 @@ mod http;
 mod killed;
 mod mail;
 mod mail_delivery;
+mod on_arrival;
 mod prometheus;
 mod quarantine;
 mod replay;

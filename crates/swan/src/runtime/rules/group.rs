@@ -1,0 +1,172 @@
+//! One group: its rules at an instant, in order, and what the World and the samples learn of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use facts::configuration::RuleGroup;
+use kernel::{Span, Timestamp};
+
+use super::arrivals::{Interest, Touch};
+use super::derived::{of_alerts, recorded};
+use super::rule::{Compiled, digest};
+use crate::own_metrics::OwnCounters;
+use crate::runtime::instruments::{Instruments, Vector};
+
+/// Samples that are older when they arrive prove nothing off the interval: history that is imported pages nobody.
+const ARRIVAL_AGE_MAX: Span = Span::from_mins(5);
+/// Series that did not come for so long are forgotten.
+const FORGOTTEN_AFTER: Span = Span::from_hours(1);
+
+/// A group of rules.
+pub(crate) struct Group {
+    tools: Instruments,
+    counters: Arc<OwnCounters>,
+    grace: Span,
+    name: String,
+    query_offset: Span,
+    limit: usize,
+    labels: BTreeMap<String, String>,
+    rules: Vec<Compiled>,
+    /// The last instant that was judged.
+    judged: Timestamp,
+}
+
+impl Group {
+    pub(crate) fn new(tools: Instruments, counters: Arc<OwnCounters>, grace: Span, group: RuleGroup) -> Self {
+        let RuleGroup { name, query_offset, limit, labels, rules, .. } = group;
+        let rules = rules.into_iter().enumerate().map(|(place, rule)| Compiled::new(rule, place)).collect();
+        let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+        let judged = Timestamp::default();
+        Self { tools, counters, grace, name, query_offset, limit, labels, rules, judged }
+    }
+
+    /// What its rules read.
+    pub(crate) fn interests(&self) -> Vec<Interest> {
+        self.rules.iter().flat_map(Compiled::interests).collect()
+    }
+
+    /// Samples arrived that concern it.
+    pub(crate) fn arrived(&mut self, now: Timestamp, touches: &[Touch]) {
+        for touch in touches {
+            let watermark = &mut self.rules[touch.rule].watermark;
+            if touch.ends {
+                watermark.ended(touch.series);
+            } else if now - touch.at <= ARRIVAL_AGE_MAX {
+                watermark.arrived(now, touch.series, touch.at);
+            }
+        }
+    }
+
+    /// When the clock alone lets something be judged.
+    pub(crate) fn next_wake(&self, instant: Option<Timestamp>) -> Option<Timestamp> {
+        let provable = self.rules.iter().filter_map(|rule| rule.next_wake(self.grace));
+        let judged = instant.map(|at| at - self.query_offset + self.grace);
+        provable.chain(judged).min()
+    }
+
+    /// Whether everything that belongs to an instant of the interval has arrived, or was waited for.
+    pub(crate) fn can_judge(&self, at: Timestamp, now: Timestamp) -> bool {
+        let read_at = at - self.query_offset;
+        now >= read_at + self.grace || self.rules.iter().all(|rule| rule.watermark.covers(read_at))
+    }
+
+    /// Evaluates every rule at an instant of the interval.
+    pub(crate) async fn judge(&mut self, at: Timestamp) {
+        let read_at = at - self.query_offset;
+        for place in 0..self.rules.len() {
+            let evaluated = self.evaluate(place, read_at).await;
+            let concluded = match evaluated {
+                Ok(elements) if self.rules[place].rule.record.is_some() => {
+                    self.record(place, read_at, elements)
+                }
+                Ok(elements) => self.alert(place, at, elements).await,
+                Err(detail) => Err(detail),
+            };
+            self.counters.rule_evaluated(concluded.is_ok());
+            self.tell(place, concluded);
+            let watermark = &mut self.rules[place].watermark;
+            watermark.judged(read_at);
+            watermark.forget_before(read_at - FORGOTTEN_AFTER);
+        }
+        self.judged = read_at;
+    }
+
+    /// Evaluates the rules for which samples arrived that may prove them true.
+    pub(crate) async fn prove(&mut self, now: Timestamp) {
+        for place in 0..self.rules.len() {
+            let Some(at) = self.rules[place].provable(now, self.grace) else { continue };
+            self.rules[place].watermark.judged(at);
+            // What the interval has judged is not judged again.
+            if at <= self.judged {
+                continue;
+            }
+            let begun = self.tools.clock.now();
+            // A failure is told when the interval meets it.
+            if let Ok(elements) = self.evaluate(place, at).await
+                && !elements.is_empty()
+            {
+                let (group, rule) = (self.name.clone(), place);
+                self.rules[place].settle(None);
+                self.tools.report(alerting::Command::ProveRule { group, rule, at, elements }).await;
+            }
+            let ended = self.tools.clock.now();
+            self.rules[place].rests(ended, ended - begun);
+        }
+    }
+
+    async fn evaluate(&self, place: usize, at: Timestamp) -> Result<Vector, String> {
+        let elements = match &self.rules[place].plan {
+            Ok(plan) => self.tools.query(Arc::clone(plan), at).await?,
+            Err(refusal) => return Err(refusal.clone()),
+        };
+        if elements.len() > self.limit {
+            return Err(format!(
+                "{} elements are more than the group's limit of {}",
+                elements.len(),
+                self.limit
+            ));
+        }
+        Ok(elements)
+    }
+
+    fn record(&mut self, place: usize, at: Timestamp, elements: Vector) -> Result<(), String> {
+        let compiled = &mut self.rules[place];
+        let name = compiled.rule.record.as_deref().unwrap_or_default();
+        let mut labels = self.labels.clone();
+        labels.extend(compiled.rule.labels.clone());
+        let series = recorded(name, &labels, elements)?;
+        compiled.derived.replace(&self.tools, at, series).map_err(|fault| fault.to_string())
+    }
+
+    async fn alert(&mut self, place: usize, at: Timestamp, elements: Vector) -> Result<(), String> {
+        let compiled = &self.rules[place];
+        if compiled.is_settled(&elements) {
+            return compiled.derived.repeat(&self.tools, at).map_err(|fault| fault.to_string());
+        }
+        let digest = digest(&elements);
+        let (group, rule) = (self.name.clone(), place);
+        let judge = alerting::Command::JudgeRule { group, rule, at, elements };
+        let decided = self.tools.submit(judge).await.map_err(|unavailable| unavailable.to_string())?;
+        let decided = decided.map_err(|refusal| refusal.to_string())?;
+        let group = self.name.clone();
+        let look = move |world: &engine::World| {
+            let state = world.alerting.rule_state(&group, rule);
+            state.map(|state| (of_alerts(&state), state.pending.is_empty()))
+        };
+        let seen = self.tools.view(look).await.map_err(|unavailable| unavailable.to_string())?;
+        let Some((series, none_waits)) = seen else { return Ok(()) };
+        let compiled = &mut self.rules[place];
+        compiled.settle((decided.entries.is_empty() && none_waits).then_some(digest));
+        compiled.derived.replace(&self.tools, at, series).map_err(|fault| fault.to_string())
+    }
+
+    fn tell(&mut self, place: usize, concluded: Result<(), String>) {
+        let compiled = &mut self.rules[place];
+        let was_failing = std::mem::replace(&mut compiled.is_failing, concluded.is_err());
+        if let Err(detail) = concluded
+            && !was_failing
+        {
+            tracing::warn!(group = self.name, rule = place, detail, "a rule cannot be evaluated");
+        }
+    }
+}
