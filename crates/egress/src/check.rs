@@ -224,7 +224,7 @@ fn reason_of(fault: &Fault) -> CheckReason {
         },
         Fault::TimedOut { phase, .. } => CheckReason::TimedOut(*phase),
         Fault::TooManyRedirects { .. } => CheckReason::TooManyRedirects,
-        Fault::Encoded { .. } => CheckReason::BodyEncoded,
+        Fault::Encoded { .. } | Fault::Unpack { .. } => CheckReason::BodyEncoded,
         Fault::Answered { .. } => CheckReason::UnexpectedStatus,
         Fault::Exchange { .. } | Fault::ReadBody { .. } | Fault::TooLarge { .. } => CheckReason::Broken,
         Fault::Header { .. } | Fault::Build { .. } => CheckReason::NotSendable,

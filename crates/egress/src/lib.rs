@@ -14,6 +14,7 @@ pub mod check;
 pub mod guard;
 pub mod http;
 pub mod limits;
+pub mod lookup;
 pub mod network;
 pub mod scrape;
 pub mod smtp;

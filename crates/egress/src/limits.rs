@@ -38,3 +38,5 @@ pub const REPLY_LINES_MAX: usize = 100;
 pub const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time that one request or one phase of a mail may be given; a longer one is cut to this.
 pub const TIMEOUT_MAX: Duration = Duration::from_hours(1);
+/// Records of one name that are looked at; more are ignored.
+pub const RECORDS_MAX: usize = 1000;

@@ -208,6 +208,12 @@ impl Network {
         Self { resolver, dialler, tls }
     }
 
+    /// The same resolver and sockets with TLS of another kind.
+    #[must_use]
+    pub fn with_tls(&self, tls: Tls) -> Self {
+        Self { tls, ..self.clone() }
+    }
+
     /// Resolves, judges and connects. The second value is the address at the other end.
     pub(crate) async fn reach(
         &self,
@@ -271,6 +277,9 @@ impl Network {
     ) -> Result<Stream, Unreached> {
         let host = place.host.to_string();
         let name = match &place.host {
+            _ if self.tls.server_name.is_some() => {
+                self.tls.server_name.clone().expect("the guard of this arm looked")
+            }
             Host::Domain(name) => ServerName::try_from(name.clone())
                 .map_err(|source| Unreached::ServerName { host: host.clone(), source })?,
             Host::Ipv4(v4) => ServerName::IpAddress(IpAddr::V4(*v4).into()),

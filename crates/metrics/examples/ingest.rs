@@ -1,131 +1,174 @@
-//! How fast samples of known series go in, what they weigh, and how fast they come out.
+//! What the store does with the load of the benches: how fast samples of new and of known series go in, what they
+//! weigh in memory and on disk, and how fast they come out.
 //!
-//! 100,000 series of 10 labels on 100 targets, scraped every 15 s for an hour of virtual time; a batch is what one
-//! target exposes. A third are counters, a third gauges with two decimals, the rest constants, counters that stand
-//! still, and binary fractions. CPU time is this thread's, user and system, of appending only.
+//! Series, labels and values are those of `loadgen`: 100 series on each host, 8 labels, a sample every 15 s; six of ten
+//! are integer counters, two gauges with two decimals, one a sum of fractions, one constant. CPU time is this process's,
+//! of the operation only.
 //!
 //! `cargo run --release -p metrics --example ingest [SERIES] [ROUNDS] [DIRECTORY]`
 
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use kernel::Rng;
-use metrics::{Config, MetricsStore, SeriesSamples, StdDisk};
+use kernel::{Span, Timestamp};
+use metrics::{Config, Effort, MetricsStore, SeriesSamples, StdDisk};
 use promql::{Matcher, Selection, SeriesSource, TimeRange};
 
-const SERIES_PER_TARGET: usize = 1000;
+/// Series of one request.
+const BATCH: usize = 1000;
+const STEP_MS: i64 = 15_000;
+const END_MS: i64 = 1_700_000_000_000;
 
-/// One target: its series' labels, which lend from one text as from a request's body, and their latest values.
-struct Target {
-    labels: Vec<[(&'static str, &'static str); 10]>,
+/// The series of one request: labels that lend from one text as from a request's body, and the latest values.
+struct Request {
+    first: usize,
+    labels: Vec<[(&'static str, &'static str); 8]>,
     values: Vec<f64>,
+}
+
+/// The generator of `loadgen`.
+struct Xorshift(u64);
+
+impl Xorshift {
+    const fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let series: usize = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
-    let rounds: i64 = arguments.next().map_or(Ok(240), |text| text.parse())?;
+    let rounds: i64 = arguments.next().map_or(Ok(260), |text| text.parse())?;
     let temporary = tempfile::tempdir()?;
     let dir = arguments.next().map_or_else(|| temporary.path().join("metrics"), Into::into);
     let (store, _) = MetricsStore::open(Arc::new(StdDisk), &dir, Config::default())?;
 
+    let mut rng = Xorshift(88_172_645_463_325_252);
+    let mut requests: Vec<Request> =
+        (0..series.div_ceil(BATCH)).map(|number| Request::new(number * BATCH, series, &mut rng)).collect();
     let memory_before = resident_bytes();
-    let mut targets: Vec<Target> = (0..series / SERIES_PER_TARGET).map(target).collect();
-    let memory_of_load = resident_bytes() - memory_before;
-    let mut rng = Rng::new(1);
-    let (mut first, mut known, mut samples) = (Duration::ZERO, Duration::ZERO, 0_u64);
+    let (mut first, mut known, mut slowest) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     for round in 0..rounds {
-        for (number, target) in targets.iter_mut().enumerate() {
-            target.advance(&mut rng);
-            let at_ms = 1_700_000_000_000 + round * 15_000 + number as i64 * 150 + rng.below(3) as i64;
-            let spent = target.append(&store, at_ms)?;
-            if round == 0 {
-                first += spent;
-            } else {
-                known += spent;
-                samples += target.values.len() as u64;
-            }
+        let at_ms = END_MS - (rounds - 1 - round) * STEP_MS;
+        for request in &mut requests {
+            request.advance(&mut rng);
+            let wall = Instant::now();
+            let spent = request.append(&store, at_ms)?;
+            slowest = slowest.max(wall.elapsed());
+            *(if round == 0 { &mut first } else { &mut known }) += spent;
         }
     }
-    let memory = resident_bytes() - memory_before - memory_of_load;
+    let memory = resident_bytes() - memory_before;
     let stats = store.stats();
     let per_second = |samples: u64, spent: Duration| samples as f64 / spent.as_secs_f64() / 1e6;
     println!("series                      {}", stats.series);
     println!("samples                     {}", stats.samples);
-    println!("first round, M/CPU-s        {:.2}", per_second(stats.series, first));
-    println!("known series, M/CPU-s       {:.2}", per_second(samples, known));
-    println!("chunk bytes/sample          {:.2}", stats.chunk_bytes as f64 / stats.samples as f64);
-    println!("log bytes/sample            {:.2}", stats.log_bytes as f64 / stats.stored as f64);
-    println!("resident bytes/series       {}", memory / stats.series);
-    println!("  of which chunks           {}", stats.chunk_bytes / stats.series);
+    println!("new series, M/CPU-s         {:.2}", per_second(stats.series, first));
+    println!("known series, M/CPU-s       {:.2}", per_second(stats.samples - stats.series, known));
+    println!("slowest append, ms          {:.1}", slowest.as_secs_f64() * 1e3);
+    println!("memory, MB                  {}", memory >> 20);
+    println!("  bytes/series              {}", memory / stats.series);
+    println!("  of which runs             {}", stats.chunk_bytes / stats.series);
+    println!("  of which postings         {}", stats.postings_bytes / stats.series);
+    println!("bytes/sample in memory      {:.2}", stats.chunk_bytes as f64 / stats.samples as f64);
+    println!("bytes/sample in the log     {:.2}", stats.log_bytes as f64 / stats.stored as f64);
+    read(&store, "memory");
 
-    let from = cpu();
+    let from = (cpu(), Instant::now());
     let checkpointed = store.checkpoint()?;
-    println!(
-        "checkpoint                  {} MB in {:.2} CPU-s",
-        checkpointed.bytes >> 20,
-        (cpu() - from).as_secs_f64()
-    );
-    let from = cpu();
-    let mut read = 0;
-    store.select(&Selection::new(&[Matcher::equal("job", "api")], TimeRange::ALL), &mut |selected| {
-        read += selected.values.len() as u64;
-        ControlFlow::Continue(())
-    })?;
-    println!("read, M samples/CPU-s       {:.2}", per_second(read, cpu() - from));
+    println!("checkpoint                  {} MB in {}", checkpointed.bytes >> 20, since(from));
+    let from = (cpu(), Instant::now());
+    let cut = store.cut(Timestamp::from_millis(END_MS) + Span::from_hours(4))?;
+    println!("cut                         {} blocks in {}", cut.blocks, since(from));
+    let from = (cpu(), Instant::now());
+    while store.compact(Effort::All)?.replaced > 0 {}
+    println!("compact                     {} blocks in {}", store.stats().blocks, since(from));
+    let stats = store.stats();
+    println!("bytes/sample on disk        {:.3}", stats.block_bytes as f64 / stats.block_samples as f64);
+    store.checkpoint()?;
+    read(&store, "blocks");
     drop(store);
     let from = (cpu(), Instant::now());
     let (store, _) = MetricsStore::open(Arc::new(StdDisk), &dir, Config::default())?;
-    println!(
-        "open, s                     {:.2} ({:.2} CPU-s)",
-        from.1.elapsed().as_secs_f64(),
-        (cpu() - from.0).as_secs_f64()
-    );
-    assert_eq!(store.stats().samples, stats.samples, "everything is there again");
+    println!("open                        {}", since(from));
+    assert_eq!(store.stats().block_samples, stats.block_samples, "everything is there again");
+    println!("peak memory, MB             {}", peak_bytes() >> 20);
     Ok(())
 }
 
-fn target(number: usize) -> Target {
-    let mut text = String::new();
-    for series in 0..SERIES_PER_TARGET {
-        let labels = [
-            ("__name__", format!("http_request_duration_seconds_{}", series % 50)),
-            ("code", [200, 301, 404, 500, 503][series % 5].to_string()),
-            ("datacenter", "eu-west-1".to_owned()),
-            ("environment", "production".to_owned()),
-            ("handler", format!("/api/v1/resource/{}", series / 50)),
-            ("instance", format!("10.0.{}.{}:9100", number / 250, number % 250)),
-            ("job", ["api", "web", "worker"][number % 3].to_owned()),
-            ("le", format!("{}", series % 10)),
-            ("method", ["GET", "POST"][series % 2].to_owned()),
-            ("pod", format!("checkout-6f7d9c{number:04x}-x2x{:x}", number * 7919 % 4096)),
-        ];
-        labels.iter().for_each(|(name, value)| text.extend([name, " ", value, "\n"]));
+/// Reads what an instant query over 5 minutes, and one over an hour, look at.
+fn read(store: &MetricsStore, place: &str) {
+    let matchers = [Matcher::equal("__name__", "http_requests_total")];
+    for (what, length) in [("5 min", Span::from_mins(5)), ("1 h", Span::from_hours(1))] {
+        let end = Timestamp::from_millis(END_MS);
+        let selection = Selection::new(&matchers, TimeRange::new(end - length, end));
+        for parts in [1, 2] {
+            let (series, samples) = (AtomicU64::new(0), AtomicU64::new(0));
+            let from = (cpu(), Instant::now());
+            let each = |_: usize, lent: promql::Lent<'_>| {
+                series.fetch_add(1, Ordering::Relaxed);
+                samples.fetch_add(lent.values.len() as u64, Ordering::Relaxed);
+                ControlFlow::Continue(())
+            };
+            store.select_lent(&selection, parts, &each).expect("the files are sound");
+            println!(
+                "read {what:>5} of {place}, {parts} parts {} ({} series, {} samples)",
+                since(from),
+                series.into_inner(),
+                samples.into_inner()
+            );
+        }
     }
-    // Leaked, because a struct cannot lend from itself; the process ends soon.
-    let mut lines = text.leak().lines().map(|line| line.split_once(' ').expect("a name and a value"));
-    let labels =
-        (0..SERIES_PER_TARGET).map(|_| std::array::from_fn(|_| lines.next().expect("ten lines each")));
-    Target { labels: labels.collect(), values: vec![0.0; SERIES_PER_TARGET] }
 }
 
-impl Target {
-    fn advance(&mut self, rng: &mut Rng) {
-        for (series, value) in self.values.iter_mut().enumerate() {
-            match series % 9 {
-                0..=2 => *value += (rng.below(60) + 970) as f64,
-                3..=5 => *value = (5000 + rng.below(400)) as f64 / 100.0,
-                6 => *value = 1.0,
-                7 => *value += (rng.below(10) == 0) as u8 as f64,
-                _ => *value = rng.below(1 << 53) as f64 / (1_u64 << 53) as f64,
+impl Request {
+    fn new(first: usize, series: usize, rng: &mut Xorshift) -> Self {
+        let numbers = first..(first + BATCH).min(series);
+        let mut text = String::new();
+        for number in numbers.clone() {
+            let (host, kind) = (number / 100, number % 100);
+            let labels = [
+                ("__name__", "http_requests_total".to_owned()),
+                ("code", ["200", "204", "404", "500"][kind % 4].to_owned()),
+                ("grp", format!("g{host:05}")),
+                ("handler", format!("/api/v1/resource{:02}", kind / 4)),
+                ("instance", format!("host-{host:05}.prod.example.internal:9100")),
+                ("job", format!("job-{:02}", host % 20)),
+                ("region", ["eu-west-1", "us-east-1", "ap-south-1"][host % 3].to_owned()),
+                ("shard", format!("s{:04}", number / 1000)),
+            ];
+            labels.iter().for_each(|(name, value)| text.extend([name, " ", value, "\n"]));
+        }
+        // Leaked, because a struct cannot lend from itself; the process ends soon.
+        let mut lines = text.leak().lines().map(|line| line.split_once(' ').expect("a name and a value"));
+        let labels =
+            numbers.clone().map(|_| std::array::from_fn(|_| lines.next().expect("eight lines each")));
+        let labels = labels.collect();
+        Self { first, labels, values: numbers.map(|_| (rng.next() % 1_000_000) as f64).collect() }
+    }
+
+    fn advance(&mut self, rng: &mut Xorshift) {
+        for (place, value) in self.values.iter_mut().enumerate() {
+            let x = rng.next();
+            match (self.first + place) % 10 {
+                0..=5 => *value += (x % 100) as f64,
+                6 | 7 => *value = (*value * 100.0 + (x % 2001) as f64 - 1000.0).round() / 100.0,
+                8 => *value += (x % 100_000) as f64 / 1000.0,
+                _ => {}
             }
         }
     }
 
     fn append(&self, store: &MetricsStore, at_ms: i64) -> Result<Duration, Box<dyn Error>> {
-        let samples: Vec<_> = self.values.iter().map(|value| [(at_ms, *value)]).collect();
+        let at = |place: usize| at_ms + ((self.first + place) as i64 / 100 * 7919) % STEP_MS;
+        let samples: Vec<_> =
+            self.values.iter().enumerate().map(|(place, value)| [(at(place), *value)]).collect();
         let batch: Vec<_> = self
             .labels
             .iter()
@@ -140,6 +183,11 @@ impl Target {
     }
 }
 
+fn since((cpu_from, wall_from): (Duration, Instant)) -> String {
+    let wall = wall_from.elapsed();
+    format!("{:.1} ms ({:.1} ms of CPU)", wall.as_secs_f64() * 1e3, (cpu() - cpu_from).as_secs_f64() * 1e3)
+}
+
 /// CPU time of this thread, from Linux's `/proc/thread-self/schedstat` (Documentation/scheduler/sched-stats.rst).
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("this example runs on Linux");
@@ -152,4 +200,13 @@ fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("this example runs on Linux");
     let pages: Option<u64> = statm.split(' ').nth(1).and_then(|field| field.parse().ok());
     pages.expect("the second field is a number of pages") * 4096
+}
+
+/// The most memory that was ever resident, from Linux's `/proc/self/status`.
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("this example runs on Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes: Option<u64> =
+        line.and_then(|line| line.split_whitespace().next()).and_then(|field| field.parse().ok());
+    kilobytes.expect("the field is a number of kilobytes") * 1024
 }

@@ -22,6 +22,12 @@ pub trait Disk: Debug + Send + Sync {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens a file for reading from its beginning.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
+    /// Opens a file that is not written any more, for reading anywhere. What is open can be read even after the file
+    /// was removed.
+    fn open_block(&self, path: &Path) -> io::Result<Arc<dyn BlockFile>>;
+    /// Gives a file that is not written any more a second name, or copies it and makes the copy durable. Nothing has
+    /// that name yet.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Shortens a file and makes that durable.
     fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()>;
     /// Gives a file another name in the same directory, in place of what had it.
@@ -38,6 +44,14 @@ pub trait DiskFile: Debug + Send + Sync {
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
     /// Makes all that was written durable.
     fn sync(&self) -> io::Result<()>;
+}
+
+/// A file that is not written any more.
+pub trait BlockFile: Debug + Send + Sync {
+    /// Its size.
+    fn bytes(&self) -> io::Result<u64>;
+    /// Fills the buffer with what stands from `offset` on; an error where the file is shorter.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
 }
 
 /// Appends all of the bytes.
@@ -79,6 +93,19 @@ impl Disk for StdDisk {
         Ok(Box::new(File::open(path)?))
     }
 
+    fn open_block(&self, path: &Path) -> io::Result<Arc<dyn BlockFile>> {
+        Ok(Arc::new(File::open(path)?))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if fs::hard_link(from, to).is_ok() {
+            return Ok(());
+        }
+        // Another file system, or one without links.
+        fs::copy(from, to)?;
+        File::open(to)?.sync_all()
+    }
+
     fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(path)?;
         file.set_len(bytes)?;
@@ -95,6 +122,16 @@ impl Disk for StdDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+}
+
+impl BlockFile for File {
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self, buffer, offset)
     }
 }
 

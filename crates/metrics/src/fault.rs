@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::block::BlockFault;
+
 /// The log could not be written. Every later append is refused with the same fault, until the store is opened again.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LogFault {
@@ -63,6 +65,27 @@ pub enum MaintenanceFault {
         #[source]
         source: Arc<io::Error>,
     },
+    /// Memory could not be cut into blocks, or blocks could not be replaced. What was there is there, and appends go on.
+    #[error("the blocks could not be changed")]
+    Block(#[source] BlockFault),
+    /// What was removed could not be made durable. It is tried again.
+    #[error("the names in `{path}` could not be made durable")]
+    SyncDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What the disk said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// A snapshot could not be made.
+    #[error("the snapshot `{path}` could not be made")]
+    Snapshot {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the disk said.
+        #[source]
+        source: Arc<io::Error>,
+    },
     /// A file that the checkpoint replaces could not be removed. The checkpoint is good, and appends go on.
     #[error("`{path}` could not be removed after the checkpoint")]
     Remove {
@@ -104,7 +127,7 @@ pub enum OpenFault {
         #[source]
         source: io::Error,
     },
-    /// A file that a checkpoint replaced could not be removed.
+    /// A file that something newer replaced could not be removed.
     #[error("`{path}`, which is not needed any more, could not be removed")]
     Remove {
         /// The file.

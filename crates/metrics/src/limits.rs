@@ -2,13 +2,12 @@
 
 /// Longest label name; a series with a longer one is refused.
 pub const LABEL_NAME_BYTES_MAX: usize = 256;
-/// Samples of one chunk; the next one opens another chunk.
-pub const CHUNK_SAMPLES_MAX: u16 = 240;
-/// A chunk holds samples of one slice of this length, aligned to the epoch, in milliseconds; a sample of the next
-/// slice opens another chunk, so that a block on disk can take whole chunks.
-pub const CHUNK_SPAN_MS: i64 = 2 * 3_600_000;
-/// Late samples that wait beside the chunks of one series; one more merges them all into the chunks.
+/// Samples of one packed run in memory; the next one opens another run.
+pub const RUN_SAMPLES_MAX: u16 = 120;
+/// Late samples that wait beside the runs of one series; one more packs them all.
 pub const LATE_SAMPLES_MAX: usize = 128;
+/// Histograms of one series that wait unpacked; one more packs them all.
+pub const HISTOGRAMS_WAITING_MAX: usize = 16;
 /// Shards of the head; a power of two.
 pub const SHARDS: usize = 16;
 /// A record of the log is closed past this size and another one begun.
@@ -18,5 +17,16 @@ pub const RECORD_BYTES: usize = 1 << 20;
 pub const RECORD_BYTES_MAX: usize = 1 << 30;
 /// Samples of one series in one entry of a record; more take several entries.
 pub const ENTRY_SAMPLES_MAX: usize = 255;
-/// Series whose labels are looked up under one lock while a query runs.
-pub const SELECT_SERIES_PER_LOCK: usize = 256;
+/// Series that are read under one lock of the index while a query runs.
+pub const SELECT_SERIES_PER_LOCK: usize = 64;
+/// Series below which a query is not worth a second thread.
+pub const SELECT_SERIES_PER_PART: usize = 2048;
+/// Levels of windows beyond the first, each `LEVEL_FACTOR` times as long as the one before.
+pub const LEVELS: u32 = 3;
+/// Windows of one level in one of the next.
+pub const LEVEL_FACTOR: i64 = 6;
+/// Blocks of one window that wait for being merged into a much larger one of it.
+pub const BLOCKS_WAITING_MAX: usize = 4;
+/// Bytes of an exemplar's labels, names and values together (OpenMetrics 1.0 allows 128 characters); a longer one is
+/// refused.
+pub const EXEMPLAR_BYTES_MAX: usize = 512;

@@ -8,15 +8,18 @@ use kernel::Timestamp;
 
 use crate::checkpoint::{self, CheckpointWriter, Opening};
 use crate::head::{Series, place};
-use crate::limits::SHARDS;
+use crate::store::Cutting;
 use crate::wal::{dropped_record, floor_record};
+use crate::{Cut, Effort};
 use crate::{LOCK, MaintenanceFault, MetricsStore, SeriesRef};
 
 /// What went with [`MetricsStore::retain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retained {
-    /// Series that left, because all their samples were old.
+    /// Series that left memory, because all their samples were old.
     pub series_dropped: u64,
+    /// Blocks that were removed.
+    pub blocks_removed: u64,
 }
 
 /// What [`MetricsStore::checkpoint`] did.
@@ -28,6 +31,8 @@ pub struct Checkpointed {
     pub bytes: u64,
 }
 
+/// By how much the floor moves at once.
+const RETAIN_EVERY_MS: i64 = 600_000;
 /// Series that leave under one lock.
 const DROPPED_PER_LOCK: usize = 4096;
 /// Series that a checkpoint reads under one lock.
@@ -40,49 +45,76 @@ impl MetricsStore {
         self.log.sync().map_err(MaintenanceFault::Log)
     }
 
-    /// Lets samples go that are older than the retention at this time, and series without any other. From here on
-    /// older samples are neither read nor taken. An earlier time than before does nothing.
+    /// Lets samples go that are older than the retention at this time, series in memory without any other, and blocks
+    /// of nothing else; and the oldest blocks while all are larger than they may be. From here on older samples are
+    /// neither read nor taken. An earlier time than before does nothing.
     pub fn retain(&self, now: Timestamp) -> Result<Retained, MaintenanceFault> {
-        let _maintenance = self.maintenance.lock().expect(LOCK);
+        let mut retained = Retained::default();
+        if self.config.retention.as_millis() > 0 {
+            let floor_ms = (now - self.config.retention).as_millis();
+            retained.series_dropped = self.retain_memory(floor_ms)?;
+        }
+        retained.blocks_removed = self.retain_blocks()?;
+        Ok(retained)
+    }
+
+    /// Does what is due beside [`sync`](Self::sync): lets go what is old, cuts memory into blocks and merges those, and
+    /// bounds the log. It can take long; one thread does it at a time, and appends, queries and syncs go on meanwhile.
+    pub fn tidy(&self, now: Timestamp) -> Result<(), MaintenanceFault> {
         let floor_ms = (now - self.config.retention).as_millis();
+        if floor_ms.saturating_sub(RETAIN_EVERY_MS) >= self.floor_ms.load(Ordering::Relaxed) {
+            self.retain(now)?;
+        }
+        let cut = if self.is_cut_due(now) { self.cut(now)? } else { Cut::default() };
+        if cut.blocks > 0 || self.is_checkpoint_due() {
+            self.checkpoint()?;
+        }
+        while self.compact(Effort::Due)?.replaced > 0 {}
+        Ok(())
+    }
+
+    fn retain_memory(&self, floor_ms: i64) -> Result<u64, MaintenanceFault> {
+        let _cutting = self.cutting.lock().expect(LOCK);
         {
             let _index = self.index.write().expect(LOCK);
             if floor_ms <= self.floor_ms.load(Ordering::Relaxed) {
-                return Ok(Retained::default());
+                return Ok(0);
             }
             let _ = self.log.enqueue(&floor_record(floor_ms)).map_err(MaintenanceFault::Log)?;
             self.floor_ms.store(floor_ms, Ordering::Relaxed);
         }
-        for shard in 0..SHARDS {
-            self.head.write(shard).values_mut().for_each(|series| series.drop_before(floor_ms));
-        }
-        let all: Vec<SeriesRef> = self.index.read().expect(LOCK).all().collect();
-        let mut old: Vec<SeriesRef> =
-            all.into_iter().filter(|series| self.is_before(*series, floor_ms)).collect();
-        let mut retained = Retained::default();
-        for part in old.chunks_mut(DROPPED_PER_LOCK) {
-            retained.series_dropped += self.drop_series(part, floor_ms)?;
-        }
+        self.head.change_all(|_, series, _, _| series.drop_before(floor_ms));
+        let dropped = self.drop_series_where(|series| series.is_before(floor_ms))?;
         self.log.rest().map_err(MaintenanceFault::Log)?;
-        Ok(retained)
+        Ok(dropped)
     }
 
-    fn is_before(&self, series: SeriesRef, floor_ms: i64) -> bool {
-        self.head.look(series, |samples| samples.is_before(floor_ms)).unwrap_or(true)
-    }
-
-    fn drop_series(&self, candidates: &[SeriesRef], floor_ms: i64) -> Result<u64, MaintenanceFault> {
-        let mut index = self.index.write().expect(LOCK);
-        // Looked at again: samples may have come since.
-        let gone: Vec<SeriesRef> =
-            candidates.iter().copied().filter(|series| self.is_before(*series, floor_ms)).collect();
-        let _ = self.log.enqueue(&dropped_record(&gone)).map_err(MaintenanceFault::Log)?;
-        index.remove(&gone);
-        for series in &gone {
-            let (shard, at) = place(*series);
-            self.head.write(shard).remove(at);
+    /// Drops the series in memory of which this holds. Held meanwhile: `cutting`.
+    pub(crate) fn drop_series_where(
+        &self,
+        is_gone: impl Fn(&Series) -> bool,
+    ) -> Result<u64, MaintenanceFault> {
+        let is_gone = |series: &SeriesRef| self.head.look(*series, &is_gone).unwrap_or(true);
+        let mut old: Vec<SeriesRef> = self.index.read().expect(LOCK).all().collect();
+        old.retain(is_gone);
+        let mut dropped = 0;
+        for part in old.chunks_mut(DROPPED_PER_LOCK) {
+            let mut index = self.index.write().expect(LOCK);
+            // Looked at again: samples may have come since.
+            let gone: Vec<SeriesRef> = part.iter().copied().filter(is_gone).collect();
+            if gone.is_empty() {
+                continue;
+            }
+            let _ = self.log.enqueue(&dropped_record(&gone)).map_err(MaintenanceFault::Log)?;
+            index.remove(&gone);
+            for series in &gone {
+                let (shard, at) = place(*series);
+                self.head.write(shard).series.remove(at);
+            }
+            self.exemplars.lock().expect(LOCK).forget(&gone);
+            dropped += gone.len() as u64;
         }
-        Ok(gone.len() as u64)
+        Ok(dropped)
     }
 
     /// Whether the log has grown past [`Config::checkpoint_log_bytes`](crate::Config::checkpoint_log_bytes).
@@ -90,37 +122,49 @@ impl MetricsStore {
         self.log.bytes() >= self.config.checkpoint_log_bytes
     }
 
-    /// Writes all series and samples to a checkpoint, and removes the log before it. Appends go on meanwhile.
+    /// Writes everything in memory that no block has to a checkpoint, and removes the log before it. Appends go on
+    /// meanwhile.
     pub fn checkpoint(&self) -> Result<Checkpointed, MaintenanceFault> {
-        let mut checkpoints = self.maintenance.lock().expect(LOCK);
+        let mut cutting = self.cutting.lock().expect(LOCK);
         let first_segment = self.log.rotate().map_err(MaintenanceFault::Log)?;
         let path = checkpoint::path(&self.dir, first_segment);
         let mut bytes = 0;
-        if !checkpoints.contains(&first_segment) {
-            bytes = self.write_checkpoint(first_segment)?;
-            checkpoints.push(first_segment);
+        if !cutting.checkpoints.contains(&first_segment) {
+            bytes = self.write_checkpoint(first_segment, &path, cutting.is_published)?;
+            cutting.checkpoints.push(first_segment);
         }
-        self.remove_replaced(&mut checkpoints, first_segment)
+        self.remove_replaced(&mut cutting, first_segment)
             .map_err(|(path, source)| MaintenanceFault::Remove { path, source: Arc::new(source) })?;
         Ok(Checkpointed { path, bytes })
     }
 
-    fn write_checkpoint(&self, first_segment: u64) -> Result<u64, MaintenanceFault> {
-        let unfinished = checkpoint::unfinished_path(&self.dir, first_segment);
-        let path = checkpoint::path(&self.dir, first_segment);
-        let written = self.write_unfinished(&unfinished, first_segment).and_then(|bytes| {
-            self.disk.rename(&unfinished, &path)?;
-            self.disk.sync_dir(&self.dir)?;
+    /// Writes a checkpoint to this path. Held meanwhile: `cutting`.
+    pub(crate) fn write_checkpoint(
+        &self,
+        first_segment: u64,
+        path: &std::path::Path,
+        is_published: bool,
+    ) -> Result<u64, MaintenanceFault> {
+        let dir = path.parent().unwrap_or(&self.dir);
+        let unfinished = self.unfinished(path);
+        let written = self.write_unfinished(&unfinished, first_segment, !is_published).and_then(|bytes| {
+            self.disk.rename(&unfinished, path)?;
+            self.disk.sync_dir(dir)?;
             Ok(bytes)
         });
         written.map_err(|source| {
             // What stays behind is removed when the store is opened; a full disk wants it gone now.
             let _ = self.disk.remove(&unfinished);
-            MaintenanceFault::Checkpoint { path, source: Arc::new(source) }
+            MaintenanceFault::Checkpoint { path: path.to_owned(), source: Arc::new(source) }
         })
     }
 
-    fn write_unfinished(&self, path: &std::path::Path, first_segment: u64) -> std::io::Result<u64> {
+    fn write_unfinished(
+        &self,
+        path: &std::path::Path,
+        first_segment: u64,
+        with_leaving: bool,
+    ) -> std::io::Result<u64> {
         let file = self.disk.create(path)?;
         // A ref that is given from here on is defined in `first_segment` or later.
         let next_ref = self.index.read().expect(LOCK).next();
@@ -129,23 +173,24 @@ impl MetricsStore {
         let mut at = 0;
         while at < next_ref {
             let end = at.saturating_add(SERIES_PER_LOCK).min(next_ref);
-            at = self.write_page(&mut writer, at, end);
+            at = self.write_page(&mut writer, at, end, with_leaving);
             writer.write()?;
         }
+        writer.exemplars(&self.exemplars.lock().expect(LOCK));
         writer.finish()
     }
 
     /// Adds the series from `at` on until `end`, or until the page is full; gives where it ended.
-    fn write_page(&self, writer: &mut CheckpointWriter, at: u32, end: u32) -> u32 {
+    fn write_page(&self, writer: &mut CheckpointWriter, at: u32, end: u32, with_leaving: bool) -> u32 {
         let index = self.index.read().expect(LOCK);
         for number in at..end {
             let series = SeriesRef(number);
-            if index.symbols_of(series).is_empty() {
+            if index.pairs_of(series).is_empty() {
                 continue;
             }
-            let written = self.head.look(series, |samples| writer.series(series, &index, samples));
-            if written.is_none() {
-                writer.series(series, &index, &Series::default());
+            let look = |samples: &Series| writer.series(series, &index, samples, with_leaving);
+            if self.head.look(series, look).is_none() {
+                writer.series(series, &index, &Series::default(), with_leaving);
             }
             if writer.is_page_full() {
                 writer.end_page();
@@ -158,9 +203,10 @@ impl MetricsStore {
 
     fn remove_replaced(
         &self,
-        checkpoints: &mut Vec<u64>,
+        cutting: &mut Cutting,
         first_segment: u64,
     ) -> Result<(), (PathBuf, std::io::Error)> {
+        let checkpoints = &mut cutting.checkpoints;
         while let Some(at) = checkpoints.iter().position(|number| *number < first_segment) {
             let path = checkpoint::path(&self.dir, checkpoints[at]);
             self.disk.remove(&path).map_err(|source| (path, source))?;

@@ -81,8 +81,12 @@ impl<T> Paged<T> {
     }
 
     /// Everything, by number, to change.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.pages.iter_mut().flatten().flat_map(|page| page.items.iter_mut().flatten())
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        let pages = self.pages.iter_mut().enumerate();
+        pages.filter_map(|(number, page)| Some((number, page.as_mut()?))).flat_map(|(number, page)| {
+            let first = (number * PAGE) as u32;
+            (first..).zip(&mut page.items).filter_map(|(at, item)| Some((at, item.as_mut()?)))
+        })
     }
 }
 

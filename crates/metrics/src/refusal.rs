@@ -3,15 +3,15 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
 use kernel::{Refuse, Span, Timestamp};
 
-use crate::limits::LABEL_NAME_BYTES_MAX;
+use crate::chunk::histograms::BUCKETS_MAX;
+use crate::limits::EXEMPLAR_BYTES_MAX;
 
 /// Why a sample is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefusalReason {
-    /// It is older than its series' newest sample by more than the late window.
+    /// It is older than its series' newest sample by more than the out-of-order window.
     TooOld,
     /// It is older than what the store keeps.
     BeyondRetention,
@@ -27,11 +27,17 @@ pub enum RefusalReason {
     LabelNameLength,
     /// A label's value is too long.
     LabelValueTooLong,
+    /// Its source has as many series as it may have.
+    SourceSeries,
+    /// A histogram's buckets are not what its spans say, or too many.
+    HistogramShape,
+    /// An exemplar's series is not known, or its labels are too long.
+    Exemplar,
 }
 
 impl RefusalReason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::TooOld,
         Self::BeyondRetention,
         Self::TooManySeries,
@@ -40,6 +46,9 @@ impl RefusalReason {
         Self::LabelsNotSorted,
         Self::LabelNameLength,
         Self::LabelValueTooLong,
+        Self::SourceSeries,
+        Self::HistogramShape,
+        Self::Exemplar,
     ];
 
     /// A stable code in snake case.
@@ -53,6 +62,9 @@ impl RefusalReason {
             Self::LabelsNotSorted => "labels_not_sorted",
             Self::LabelNameLength => "label_name_length",
             Self::LabelValueTooLong => "label_value_too_long",
+            Self::SourceSeries => "source_series",
+            Self::HistogramShape => "histogram_shape",
+            Self::Exemplar => "exemplar",
         }
     }
 }
@@ -116,6 +128,7 @@ pub(crate) enum Bound {
     Window { newest: Timestamp, window: Span },
     Floor(Timestamp),
     Count(usize),
+    Of { count: usize, max: usize },
     None,
 }
 
@@ -142,29 +155,44 @@ impl Refuse for Refused {
                 format!("`{series}` would be one series more than the {max} that the store holds")
             }
             (RefusalReason::NoLabels, _) => "a series has no label".to_owned(),
-            (RefusalReason::TooManyLabels, Bound::Count(count)) => {
-                format!("`{series}` has {count} labels; at most {LABELS_MAX} are allowed")
+            (RefusalReason::TooManyLabels, Bound::Of { count, max }) => {
+                format!("`{series}` has {count} labels; at most {max} are allowed")
+            }
+            (RefusalReason::SourceSeries, Bound::Count(max)) => {
+                format!("`{series}` would be one series more than the {max} that its source may have")
             }
             (RefusalReason::LabelsNotSorted, _) => {
                 format!("the labels of `{series}` are not sorted by name, or a name stands twice")
             }
-            (RefusalReason::LabelNameLength, _) => format!(
-                "a label of `{series}` has a name that is empty or longer than {LABEL_NAME_BYTES_MAX} bytes"
-            ),
-            (RefusalReason::LabelValueTooLong, _) => {
-                format!("a label of `{series}` has a value longer than {LABEL_VALUE_BYTES_MAX} bytes")
+            (RefusalReason::LabelNameLength, Bound::Count(max)) => {
+                format!("a label of `{series}` has a name that is empty or longer than {max} bytes")
             }
+            (RefusalReason::LabelValueTooLong, Bound::Count(max)) => {
+                format!("a label of `{series}` has a value longer than {max} bytes")
+            }
+            (RefusalReason::HistogramShape, _) => format!(
+                "the histogram of `{series}` at {at} has other buckets than its spans say, or more than {BUCKETS_MAX}"
+            ),
+            (RefusalReason::Exemplar, _) => format!(
+                "the exemplar of `{series}` is of a series without samples, or its labels are longer than \
+                 {EXEMPLAR_BYTES_MAX} bytes"
+            ),
             (reason, _) => format!("`{series}`: {}", reason.code()),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self.reason {
-            RefusalReason::TooOld => Some("widen the late window, or send samples sooner".to_owned()),
+            RefusalReason::TooOld => Some("widen the out-of-order window, or send samples sooner".to_owned()),
             RefusalReason::BeyondRetention => Some("lengthen the retention".to_owned()),
             RefusalReason::TooManySeries => {
                 Some("look for a label whose values never repeat, or raise the limit of series".to_owned())
             }
+            RefusalReason::SourceSeries => Some(
+                "look for a label whose values never repeat, or raise the limit of the source".to_owned(),
+            ),
+            RefusalReason::HistogramShape => Some("correct the sender's histograms".to_owned()),
+            RefusalReason::Exemplar => Some("send exemplars with their samples".to_owned()),
             RefusalReason::NoLabels
             | RefusalReason::TooManyLabels
             | RefusalReason::LabelsNotSorted

@@ -21,6 +21,14 @@ pub(crate) mod kind {
     pub(crate) const DROPPED: u8 = 4;
     /// What stands before an offset of this segment is durable.
     pub(crate) const SYNCED: u8 = 5;
+    /// Refs and labels of series that came from a named source.
+    pub(crate) const SERIES_OF: u8 = 6;
+    /// Native histograms.
+    pub(crate) const HISTOGRAMS: u8 = 7;
+    /// Exemplars.
+    pub(crate) const EXEMPLARS: u8 = 8;
+    /// Samples of series in a range are deleted.
+    pub(crate) const DELETED: u8 = 9;
     /// The first record of a checkpoint.
     pub(crate) const OPENING: u8 = 16;
     /// Series with all their samples.
@@ -111,6 +119,7 @@ impl<'a> Cursor<'a> {
         self.0.is_empty()
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
@@ -141,7 +150,14 @@ impl<'a> Cursor<'a> {
         self.u64().map(f64::from_bits)
     }
 
+    #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
+        if let Some((byte, rest)) = self.0.split_first()
+            && *byte < 0x80
+        {
+            self.0 = rest;
+            return Some(u64::from(*byte));
+        }
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;
@@ -153,6 +169,7 @@ impl<'a> Cursor<'a> {
         None
     }
 
+    #[inline]
     pub(crate) fn signed(&mut self) -> Option<i64> {
         let number = self.varint()?;
         Some((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
@@ -165,6 +182,12 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.count()?;
+        self.take(length)
+    }
+
+    /// The next `length` bytes.
+    #[inline]
+    pub(crate) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(taken)

@@ -1,265 +1,234 @@
-//! One query against one source.
+//! Evaluates a plan: each node hands its series on one by one, as columns of values at every step.
 //!
-//! Vectors flow series by series: a node hands each of its series to a sink and keeps nothing of it, so that
-//! `sum(rate(x[5m]))` holds one column per group however many series there are. A node that has to see all
-//! series at once collects them, and what is collected is counted against the query's limit of points.
+//! What can take a series as it comes (functions, folding aggregations) holds none; what needs several side by side
+//! collects them.
 
-use std::cell::Cell;
-use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kernel::{Labels, Span, Timestamp};
+use kernel::Labels;
 
-use crate::column::{ABSENT, Merged, Scalars, Series, Steps, is_present};
-use crate::plan::{Scalar, Selector, Vector, Window};
-use crate::window::{self, RangeFunction, Unmarked, Windows};
-use crate::{Points, QueryError, QueryRefusal, Selection, SeriesSource, TimeRange, rank};
+use crate::budget::{Budget, Held};
+use crate::column::{ABSENT, Cell, Column, ColumnRef, Name, Row, Scalars, Series, Steps, is_present};
+use crate::merge::{Merged, SAME_LABELS};
+use crate::parts::Selecting;
+use crate::plan::{QueryConstant, Scalar, Vector};
+use crate::syntax::Fault;
+use crate::syntax::duration::QueryTimes;
+use crate::syntax::tree::Length;
+use crate::{Annotations, QueryError, QueryRefusal, SeriesSource, Settings, relabel};
 
-/// What a query may use up, and whether anybody still waits for it.
-pub(crate) struct Budget<'q> {
-    pub(crate) samples_max: usize,
-    pub(crate) points_max: usize,
-    pub(crate) samples: Cell<usize>,
-    pub(crate) points: Cell<usize>,
-    pub(crate) is_cancelled: &'q dyn Fn() -> bool,
+/// What all parts of one query have in common.
+pub(crate) struct Shared<'q> {
+    pub(crate) text: &'q str,
+    pub(crate) source: &'q dyn SeriesSource,
+    pub(crate) settings: Settings,
+    pub(crate) lookback_ms: i64,
+    pub(crate) subquery_step_ms: i64,
+    pub(crate) times: QueryTimes,
+    pub(crate) budget: Budget<'q>,
+    pub(crate) annotations: Mutex<Annotations>,
+    /// How many parts may be read at the same time.
+    pub(crate) parts: usize,
 }
 
+/// A query at certain steps: its own, those of a subquery, or one where everything is the same at all.
+#[derive(Clone, Copy)]
 pub(crate) struct Evaluation<'q> {
-    pub(crate) source: &'q dyn SeriesSource,
+    pub(crate) shared: &'q Shared<'q>,
     pub(crate) steps: Steps,
-    pub(crate) lookback_ms: i64,
-    pub(crate) budget: Budget<'q>,
+    /// What selects instead of the source.
+    pub(crate) selecting: Option<&'q dyn Selecting>,
 }
 
 pub(crate) type Evaluated = Result<(), QueryError>;
-/// Takes each series of a vector; the column is lent.
-pub(crate) type Sink<'s> = dyn FnMut(&Labels, &[f64]) -> Evaluated + 's;
+/// Takes each series of a vector; the series is lent.
+pub(crate) type Sink<'s> = dyn FnMut(Row<'_>) -> Evaluated + Send + 's;
 
-/// Takes the samples of each selected series, staleness markers among them.
-type SampleSink<'s> = dyn FnMut(&Labels, &[i64], &[f64]) -> Evaluated + 's;
+/// Series that are held side by side.
+pub(crate) struct Collected<'q> {
+    pub(crate) series: Vec<Series>,
+    _held: Held<'q>,
+}
 
-const SAME_LABELS: &str = "vector cannot contain metrics with the same labelset";
-
-impl Budget<'_> {
-    pub(crate) fn check_cancelled(&self) -> Result<(), QueryRefusal> {
-        if (self.is_cancelled)() { Err(QueryRefusal::Cancelled) } else { Ok(()) }
-    }
-
-    fn use_samples(&self, count: usize) -> Result<(), QueryRefusal> {
-        let used = self.samples.get().saturating_add(count);
-        self.samples.set(used);
-        if used > self.samples_max {
-            return Err(QueryRefusal::TooManySamples { limit: self.samples_max });
-        }
-        self.check_cancelled()
-    }
-
-    pub(crate) fn use_points(&self, count: usize) -> Result<(), QueryRefusal> {
-        let used = self.points.get().saturating_add(count);
-        self.points.set(used);
-        if used > self.points_max {
-            return Err(QueryRefusal::TooManyPoints { limit: self.points_max });
-        }
-        self.check_cancelled()
+impl Shared<'_> {
+    pub(crate) fn annotations(&self) -> MutexGuard<'_, Annotations> {
+        self.annotations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Evaluation<'_> {
+impl<'q> Evaluation<'q> {
+    pub(crate) fn budget(self) -> &'q Budget<'q> {
+        &self.shared.budget
+    }
+
+    pub(crate) fn is_range(self) -> bool {
+        self.steps.count > 1
+    }
+
+    /// The same query at other steps.
+    pub(crate) fn at(self, steps: Steps) -> Self {
+        Self { steps, ..self }
+    }
+
+    pub(crate) fn fault(self, fault: Fault) -> QueryError {
+        fault.refused(self.shared.text).into()
+    }
+
+    /// What a length stands for in this query, in milliseconds.
+    pub(crate) fn millis(self, length: &Length, may_be_negative: bool) -> Result<i64, QueryError> {
+        length.millis(self.shared.times, may_be_negative).map_err(|fault| self.fault(fault))
+    }
+
+    /// What becomes of the name of a series once a function has changed what it means.
+    pub(crate) fn drop_name(self) -> Name {
+        if self.shared.settings.delayed_name_removal { Name::ToDrop } else { Name::Dropped }
+    }
+
     /// Hands every series of the vector that has a value at any step to the sink, each label set once.
-    pub(crate) fn stream(&self, vector: &Vector, sink: &mut Sink<'_>) -> Evaluated {
-        if !vector.may_collide() {
+    pub(crate) fn stream(self, vector: &Vector, sink: &mut Sink<'_>) -> Evaluated {
+        if !vector.may_collide(self.shared.settings.delayed_name_removal) {
             return self.stream_unmerged(vector, sink);
         }
-        let mut merged = Merged::new(match vector {
-            Vector::Joined { .. } => {
-                "multiple matches for labels: grouping labels must ensure unique matches"
-            }
-            _ => SAME_LABELS,
-        });
-        self.stream_unmerged(vector, &mut |labels, column| {
-            self.budget.use_points(column.len())?;
-            Ok(merged.add(labels, column)?)
+        let is_strict = matches!(vector, Vector::OverRange(_));
+        let mut merged = Merged::new(SAME_LABELS, is_strict);
+        let mut held = self.budget().hold();
+        self.stream_unmerged(vector, &mut |lent| {
+            self.budget().use_points(lent.column.floats.len())?;
+            Ok(held.add(merged.add(lent)?)?)
         })?;
-        merged.into_series().try_for_each(|series| sink(&series.labels, &series.column))
+        merged.into_series().try_for_each(|series| sink(series.lend()))
     }
 
-    pub(crate) fn collect(&self, vector: &Vector) -> Result<Vec<Series>, QueryError> {
-        let mut all = Vec::new();
-        self.stream(vector, &mut |labels, column| {
-            self.budget.use_points(column.len())?;
-            all.push(Series { labels: labels.clone(), column: column.to_vec() });
+    pub(crate) fn collect(self, vector: &Vector) -> Result<Collected<'q>, QueryError> {
+        let (mut series, mut held) = (Vec::new(), self.budget().hold());
+        self.stream(vector, &mut |lent| {
+            self.budget().use_points(lent.column.floats.len())?;
+            let one = lent.to_series();
+            held.add(one.column.bytes())?;
+            series.push(one);
             Ok(())
         })?;
-        Ok(all)
+        Ok(Collected { series, _held: held })
     }
 
-    fn stream_unmerged(&self, vector: &Vector, sink: &mut Sink<'_>) -> Evaluated {
+    /// Each arm is a function of its own, so that deep expressions need little stack.
+    fn stream_unmerged(self, vector: &Vector, sink: &mut Sink<'_>) -> Evaluated {
         match vector {
-            Vector::Select(selector) => self.look_back(selector, false, sink),
-            Vector::SelectTimestamps(selector) => self.look_back(selector, true, sink),
-            Vector::OverRange { function, parameter, window } => {
-                self.over_range(*function, parameter.as_ref(), window, sink)
-            }
-            Vector::Mapped { by, of } => self.map(by, of, sink),
-            Vector::Joined { operator, matching, left, right } => {
-                self.join(*operator, matching, left, right, sink)
-            }
+            Vector::Select(selector) => self.look_back(selector, sink),
+            Vector::Smoothed { selector, at } => self.smoothed(selector, *at, sink),
+            Vector::SelectTimestamps(selector) => self.timestamps(selector, sink),
+            Vector::SelectStarts(selector) => self.starts(selector, sink),
+            Vector::OverRange(over) => self.over_range(over, sink),
+            Vector::AbsentOverTime { window, labels } => self.absent_over_time(window, labels, sink),
+            Vector::Mapped { by, of, at } => self.map(by, of, *at, sink),
+            Vector::Joined(join) => self.join(join, sink),
             Vector::Set { operator, matching, left, right } => {
                 self.set(*operator, matching, left, right, sink)
             }
-            Vector::Aggregated { by, grouping, of } => self.aggregate(by, grouping, of, sink),
+            Vector::Aggregated(aggregation) => self.aggregate(aggregation, sink),
             Vector::Absent { of, labels } => self.absent(of, labels, sink),
-            Vector::HistogramQuantile { quantile, of } => self.histogram_quantile(quantile, of, sink),
-            Vector::OfScalar(scalar) => {
-                let scalars = self.scalars(scalar)?;
-                let column: Vec<f64> = (0..self.steps.count).map(|step| scalars.at(step)).collect();
-                sink(&Labels::default(), &column)
-            }
+            Vector::Quantiles(quantiles) => self.quantiles(quantiles, sink),
+            Vector::Fraction { lower, upper, of, at } => self.fraction(lower, upper, of, *at, sink),
+            Vector::OfScalar(scalar) => self.of_scalar(scalar, sink),
             Vector::LabelReplaced { to, replacement, from, regex, of } => {
-                self.stream(of, &mut |labels, column| {
-                    sink(&crate::relabel::replace(labels, to, replacement, from, regex), column)
-                })
+                self.stream(of, &mut |lent| relabel::replaced(lent, to, replacement, from, regex, sink))
             }
-            Vector::LabelsJoined { to, separator, from, of } => self.stream(of, &mut |labels, column| {
-                sink(&crate::relabel::join(labels, to, separator, from), column)
-            }),
-            Vector::Sorted { descending, of } => {
-                if self.steps.count != 1 {
-                    return self.stream(of, sink);
-                }
-                let mut all = self.collect(of)?;
-                all.sort_by(|a, b| {
-                    let by_value = rank::compare(*descending, a.column[0], b.column[0]);
-                    by_value.then_with(|| a.labels.cmp(&b.labels))
-                });
-                all.iter().try_for_each(|series| sink(&series.labels, &series.column))
+            Vector::LabelsJoined { to, separator, from, of } => {
+                self.stream(of, &mut |lent| relabel::joined(lent, to, separator, from, sink))
             }
+            Vector::Sorted { order, of, at } => self.sorted(order, of, *at, sink),
+            Vector::Info(info) => self.info(info, sink),
+            Vector::Constant(of) => self.constant(of, sink),
         }
     }
 
-    pub(crate) fn scalars(&self, scalar: &Scalar) -> Result<Scalars, QueryError> {
+    #[inline(never)]
+    fn of_scalar(self, scalar: &Scalar, sink: &mut Sink<'_>) -> Evaluated {
+        let scalars = self.scalars(scalar)?;
+        let column: Vec<f64> = (0..self.steps.count).map(|step| scalars.at(step)).collect();
+        let labels = Labels::default();
+        sink(Row { labels: &labels, name: Name::Kept, column: ColumnRef::of_floats(&column) })
+    }
+
+    /// Evaluates once, and repeats the values at every step.
+    #[inline(never)]
+    fn constant(self, of: &Vector, sink: &mut Sink<'_>) -> Evaluated {
+        if !self.is_range() {
+            return self.stream(of, sink);
+        }
+        let count = self.steps.count;
+        let mut column = Column::default();
+        self.at(Steps::once(self.steps.first)).stream(of, &mut |lent| {
+            column.clear();
+            column.floats.resize(count, lent.column.floats[0]);
+            if let Some(histogram) = lent.column.histogram(0) {
+                column.histograms.resize(count, Cell::Some(histogram.clone()));
+            }
+            sink(lent.with(column.as_ref()))
+        })
+    }
+
+    pub(crate) fn scalars(self, scalar: &Scalar) -> Result<Scalars, QueryError> {
+        let times = self.shared.times;
+        let secs = |ms: i64| ms as f64 / 1000.0;
         Ok(match scalar {
             Scalar::Number(number) => Scalars::Constant(*number),
+            Scalar::Query(constant) => Scalars::Constant(match constant {
+                QueryConstant::Start => secs(times.start_ms),
+                QueryConstant::End => secs(times.end_ms),
+                QueryConstant::Range => secs(times.end_ms.saturating_sub(times.start_ms)),
+                QueryConstant::Step if times.start_ms == times.end_ms => 0.0,
+                QueryConstant::Step => secs(times.step_ms),
+            }),
             Scalar::Time => {
-                let seconds = |step| self.steps.at(step) as f64 / 1000.0;
-                Scalars::PerStep((0..self.steps.count).map(seconds).collect())
+                Scalars::PerStep((0..self.steps.count).map(|step| secs(self.steps.at(step))).collect())
             }
-            Scalar::Negated(of) => self.scalars(of)?.map(|value| -value),
+            Scalar::Mapped(by, of) => self.scalars(of)?.map(by),
+            Scalar::Combined(by, left, right) => self.scalars(left)?.with(self.scalars(right)?, by),
             Scalar::Calculated { operator, left, right } => {
                 let operator = *operator;
                 let of = |a, b| operator.of(a, b, a).unwrap_or(f64::NAN);
                 self.scalars(left)?.with(self.scalars(right)?, of)
             }
-            Scalar::Only(vector) => {
-                let mut only = vec![ABSENT; self.steps.count];
-                let mut many = vec![false; self.steps.count];
-                self.stream(vector, &mut |_, column| {
-                    for (step, value) in column.iter().enumerate().filter(|(_, value)| is_present(**value)) {
-                        many[step] |= is_present(only[step]);
-                        only[step] = *value;
-                    }
-                    Ok(())
-                })?;
-                let one =
-                    |(value, many): (f64, bool)| if many || !is_present(value) { f64::NAN } else { value };
-                Scalars::PerStep(only.into_iter().zip(many).map(one).collect())
-            }
+            Scalar::Only(vector) => self.only(vector)?,
         })
     }
 
-    /// Every series of the selector with its samples from `back_ms` before the first step on.
-    fn select(&self, selector: &Selector, back_ms: i64, each: &mut SampleSink<'_>) -> Evaluated {
-        let first = self.steps.first.saturating_sub(selector.offset_ms);
-        let last = self.steps.last().saturating_sub(selector.offset_ms);
-        let range = TimeRange::new(
-            Timestamp::from_millis(first.saturating_sub(back_ms).saturating_add(1)),
-            Timestamp::from_millis(last),
-        );
-        let step = (self.steps.count > 1).then(|| Span::from_millis(self.steps.step));
-        let selection = Selection::new(&selector.matchers, range).with_step(step);
-        self.budget.check_cancelled()?;
-        let mut outcome = Ok(());
-        self.source.select(&selection, &mut |series| {
-            let counted = self.budget.use_samples(series.timestamps.len()).map_err(QueryError::from);
-            outcome = counted.and_then(|()| each(series.labels, series.timestamps, series.values));
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        outcome
-    }
-
-    fn look_back(&self, selector: &Selector, timestamps_only: bool, sink: &mut Sink<'_>) -> Evaluated {
-        let fill = if timestamps_only { window::look_back_timestamps } else { window::look_back };
-        let mut column = Vec::with_capacity(self.steps.count);
-        self.select(selector, self.lookback_ms, &mut |labels, timestamps, values| {
-            fill(timestamps, values, self.steps, selector.offset_ms, self.lookback_ms, &mut column);
-            if !column.iter().any(|value| is_present(*value)) {
-                return Ok(());
-            }
-            if timestamps_only { sink(&without_name(labels), &column) } else { sink(labels, &column) }
-        })
-    }
-
-    fn over_range(
-        &self,
-        function: RangeFunction,
-        parameter: Option<&Scalar>,
-        window: &Window,
-        sink: &mut Sink<'_>,
-    ) -> Evaluated {
-        let parameter = match parameter {
-            Some(scalar) => self.scalars(scalar)?,
-            None => Scalars::Constant(f64::NAN),
-        };
-        let Window { selector, range_ms } = window;
-        let windows = Windows {
-            steps: self.steps,
-            offset_ms: selector.offset_ms,
-            range_ms: *range_ms,
-            is_cancelled: self.budget.is_cancelled,
-        };
-        let (mut column, mut unmarked) = (Vec::with_capacity(self.steps.count), Unmarked::default());
-        self.select(selector, *range_ms, &mut |labels, timestamps, values| {
-            let samples = unmarked.take(timestamps, values);
-            window::over_range(function, &parameter, samples, windows, &mut column);
-            self.budget.check_cancelled()?;
-            if !column.iter().any(|value| is_present(*value)) {
-                return Ok(());
-            }
-            if function.keeps_name() { sink(labels, &column) } else { sink(&without_name(labels), &column) }
-        })
-    }
-
-    /// The raw samples of a range selector at one instant, without staleness markers.
-    pub(crate) fn samples(&self, window: &Window) -> Result<Vec<Points>, QueryError> {
-        let (mut all, mut unmarked) = (Vec::new(), Unmarked::default());
-        self.select(&window.selector, window.range_ms, &mut |labels, timestamps, values| {
-            let samples = unmarked.take(timestamps, values);
-            if !samples.timestamps.is_empty() {
-                let pairs = samples.timestamps.iter().zip(samples.values);
-                let points = pairs.map(|(t, v)| (Timestamp::from_millis(*t), *v)).collect();
-                all.push((labels.clone(), points));
+    /// The number of the only series that has one, at every step.
+    #[inline(never)]
+    fn only(self, vector: &Vector) -> Result<Scalars, QueryError> {
+        let mut only = vec![ABSENT; self.steps.count];
+        let mut many = vec![false; self.steps.count];
+        self.stream(vector, &mut |lent| {
+            for (step, value) in
+                lent.column.floats.iter().enumerate().filter(|(_, value)| is_present(**value))
+            {
+                many[step] |= is_present(only[step]);
+                only[step] = *value;
             }
             Ok(())
         })?;
-        Ok(all)
+        let one = |(value, many): (f64, bool)| if many || !is_present(value) { f64::NAN } else { value };
+        Ok(Scalars::PerStep(only.into_iter().zip(many).map(one).collect()))
     }
 
-    fn absent(&self, of: &Vector, labels: &Labels, sink: &mut Sink<'_>) -> Evaluated {
+    #[inline(never)]
+    fn absent(self, of: &Vector, labels: &Labels, sink: &mut Sink<'_>) -> Evaluated {
         let mut column = vec![1.0; self.steps.count];
-        self.stream_unmerged(of, &mut |_, present| {
-            for (absent, value) in column.iter_mut().zip(present) {
-                if is_present(*value) {
+        self.stream_unmerged(of, &mut |lent| {
+            for (step, absent) in column.iter_mut().enumerate() {
+                if lent.column.has(step) {
                     *absent = ABSENT;
                 }
             }
             Ok(())
         })?;
-        if column.iter().any(|value| is_present(*value)) { sink(labels, &column) } else { Ok(()) }
+        let column = ColumnRef::of_floats(&column);
+        if column.is_empty() { Ok(()) } else { sink(Row { labels, name: Name::Kept, column }) }
     }
 }
 
-pub(crate) fn without_name(labels: &Labels) -> Labels {
-    if labels.get(crate::METRIC_NAME).is_none() {
-        return labels.clone();
-    }
-    labels.only(|name| name != crate::METRIC_NAME)
+/// A refusal of the data rather than of the query.
+pub(crate) fn conflict(problem: impl Into<String>) -> QueryError {
+    QueryRefusal::Conflict { problem: problem.into() }.into()
 }

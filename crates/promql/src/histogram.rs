@@ -1,144 +1,254 @@
-//! `histogram_quantile` of classic histograms: one series per bucket, its upper bound in the label `le`.
+//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction`: of native histograms, and of classic ones,
+//! which are one series per bucket with its upper bound in the label `le`.
 
-use crate::column::{ABSENT, is_present};
-use crate::evaluate::{Evaluated, Evaluation, Sink, without_name};
+use std::sync::Arc;
+
+use kernel::Labels;
+
+use crate::annotations::Raised;
+use crate::classic::{self, Bucket};
+use crate::column::{ABSENT, Column, ColumnRef, Name, Row, Scalars, Series};
+use crate::evaluate::{Evaluated, Evaluation, Sink};
 use crate::grouping::{Grouping, Groups};
-use crate::plan::{Scalar, Vector};
+use crate::native::{Histogram, NanRemark};
+use crate::plan::{Quantiles, Scalar, Vector};
+use crate::{METRIC_NAME, QueryError, number};
 
 const UPPER_BOUND: &str = "le";
-/// Counts that differ by less than this part of themselves differ by rounding only.
-const TOLERANCE: f64 = 1e-12;
 
-/// Observations up to a bound, the bound included.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Bucket {
-    upper: f64,
-    count: f64,
+/// All histograms of a vector, of both kinds.
+struct Histograms {
+    series: Vec<Series>,
+    /// The series of each classic histogram, sorted by bound.
+    classic: Vec<Classic>,
+    /// The series that are native histograms.
+    native: Vec<usize>,
+}
+
+struct Classic {
+    labels: Labels,
+    bounds: Vec<(f64, usize)>,
+}
+
+/// What is asked of a histogram.
+enum Asked<'a> {
+    Quantile(&'a Scalars),
+    Fraction(&'a Scalars, &'a Scalars),
+}
+
+impl Asked<'_> {
+    fn of_native(&self, histogram: &Histogram, step: usize) -> (f64, Option<NanRemark>) {
+        match self {
+            Asked::Quantile(q) => histogram.quantile(q.at(step)),
+            Asked::Fraction(lower, upper) => histogram.fraction(lower.at(step), upper.at(step)),
+        }
+    }
+
+    fn of_classic(&self, buckets: &mut Vec<Bucket>, step: usize) -> (f64, Option<classic::Raise>) {
+        match self {
+            Asked::Quantile(q) => classic::quantile(q.at(step), buckets),
+            Asked::Fraction(lower, upper) => {
+                (classic::fraction(lower.at(step), upper.at(step), buckets), None)
+            }
+        }
+    }
 }
 
 impl Evaluation<'_> {
-    pub(crate) fn histogram_quantile(&self, q: &Scalar, of: &Vector, sink: &mut Sink<'_>) -> Evaluated {
-        let q = self.scalars(q)?;
-        let series = self.collect(of)?;
-        // Two histograms of different names stay apart here, so that they collide once the name is dropped.
-        let grouping = Grouping::AllBut(UPPER_BOUND);
-        let mut groups = Groups::new(&grouping);
-        let mut histograms: Vec<Vec<(f64, usize)>> = Vec::new();
-        for (index, one) in series.iter().enumerate() {
-            let upper = one.labels.get(UPPER_BOUND).and_then(|text| text.parse::<f64>().ok());
-            let Some(upper) = upper.filter(|upper| !upper.is_nan()) else { continue };
-            let group = groups.place(&one.labels);
-            if group == histograms.len() {
-                histograms.push(Vec::new());
-            }
-            histograms[group].push((upper, index));
+    #[inline(never)]
+    pub(crate) fn quantiles(self, quantiles: &Quantiles, sink: &mut Sink<'_>) -> Evaluated {
+        let mut asked = Vec::with_capacity(quantiles.quantiles.len());
+        for (quantile, at) in &quantiles.quantiles {
+            let q = self.scalars(quantile)?;
+            q.values().iter().for_each(|q| self.shared.note_quantile(*q, *at));
+            asked.push(q);
         }
-        let (mut buckets, mut column) = (Vec::new(), Vec::with_capacity(self.steps.count));
-        for (group, bounds) in histograms.iter_mut().enumerate() {
-            self.budget.check_cancelled()?;
-            bounds.sort_by(|a, b| a.0.total_cmp(&b.0));
-            column.clear();
-            for step in 0..self.steps.count {
-                buckets.clear();
-                let at_step = bounds.iter().map(|(upper, index)| (*upper, series[*index].column[step]));
-                let present = at_step.filter(|(_, count)| is_present(*count));
-                buckets.extend(present.map(|(upper, count)| Bucket { upper, count }));
-                column.push(if buckets.is_empty() { ABSENT } else { quantile(q.at(step), &mut buckets) });
-            }
-            if column.iter().any(|value| is_present(*value)) {
-                sink(&without_name(groups.labels(group)), &column)?;
-            }
+        let (histograms, _held) = self.histograms(&quantiles.of, quantiles.of_at)?;
+        for q in &asked {
+            let label = quantiles.label.as_deref();
+            self.each_histogram(
+                &histograms,
+                &Asked::Quantile(q),
+                quantiles.of_at,
+                &mut |lent| match label {
+                    None => sink(lent),
+                    Some(label) => labelled(lent, label, q, sink),
+                },
+            )?;
         }
         Ok(())
     }
-}
 
-/// The quantile by linear interpolation within the bucket that it falls into; the buckets are sorted by bound.
-///
-/// NaN without a bucket up to infinity, with fewer than two buckets, or without observations. In the last bucket
-/// it is the bound below; in a first one with a bound of zero or less, that bound (Prometheus, `BucketQuantile`).
-fn quantile(q: f64, buckets: &mut Vec<Bucket>) -> f64 {
-    if q.is_nan() {
-        return f64::NAN;
+    #[inline(never)]
+    pub(crate) fn fraction(
+        self,
+        lower: &Scalar,
+        upper: &Scalar,
+        of: &Vector,
+        at: usize,
+        sink: &mut Sink<'_>,
+    ) -> Evaluated {
+        let (lower, upper) = (self.scalars(lower)?, self.scalars(upper)?);
+        let (histograms, _held) = self.histograms(of, at)?;
+        self.each_histogram(&histograms, &Asked::Fraction(&lower, &upper), at, sink)
     }
-    if q < 0.0 {
-        return f64::NEG_INFINITY;
-    }
-    if q > 1.0 {
-        return f64::INFINITY;
-    }
-    if buckets.last().is_none_or(|last| last.upper != f64::INFINITY) {
-        return f64::NAN;
-    }
-    merge_equal_bounds(buckets);
-    make_monotonic(buckets);
-    let [inner @ .., last] = buckets.as_slice() else { return f64::NAN };
-    if inner.is_empty() || last.count == 0.0 || last.count.is_nan() {
-        return f64::NAN;
-    }
-    let rank = q * last.count;
-    let at = inner.partition_point(|bucket| bucket.count < rank);
-    if at == inner.len() {
-        return inner[at - 1].upper;
-    }
-    let Bucket { upper, count } = inner[at];
-    if at == 0 {
-        return if upper <= 0.0 { upper } else { upper * (rank / count) };
-    }
-    let below = inner[at - 1];
-    below.upper + (upper - below.upper) * ((rank - below.count) / (count - below.count))
-}
 
-/// `le="0.1"` and `le="1e-1"` are one bucket.
-fn merge_equal_bounds(buckets: &mut Vec<Bucket>) {
-    buckets.dedup_by(|next, kept| {
-        let equal = next.upper == kept.upper;
-        if equal {
-            kept.count += next.count;
+    fn histograms(self, of: &Vector, at: usize) -> Result<(Histograms, impl Sized), QueryError> {
+        let mut collected = self.collect(of)?;
+        let series = std::mem::take(&mut collected.series);
+        // Two histograms of different names stay apart here, so that they collide once the name is dropped.
+        let mut groups = Groups::new(const { &Grouping::AllBut(UPPER_BOUND) });
+        let mut histograms = Histograms { series, classic: Vec::new(), native: Vec::new() };
+        for (index, one) in histograms.series.iter().enumerate() {
+            if !one.column.histograms.is_empty() {
+                histograms.native.push(index);
+            }
+            if ColumnRef::of_floats(&one.column.floats).is_empty() {
+                continue;
+            }
+            let label = one.labels.get(UPPER_BOUND).unwrap_or("");
+            let Some(upper) = number::parse_go(label) else {
+                self.shared.note_bucket_label(self.told_name(&one.labels), label, at);
+                continue;
+            };
+            let group = groups.place(&one.labels, false);
+            if group == histograms.classic.len() {
+                let labels = groups.labels(group).clone();
+                histograms.classic.push(Classic { labels, bounds: Vec::new() });
+            }
+            histograms.classic[group].bounds.push((upper, index));
         }
-        equal
-    });
+        for classic in &mut histograms.classic {
+            classic.bounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        Ok((histograms, collected))
+    }
+
+    /// Where names are dropped at once, they are not told either.
+    fn told_name(self, labels: &Labels) -> &str {
+        if self.shared.settings.delayed_name_removal { labels.get(METRIC_NAME).unwrap_or("") } else { "" }
+    }
+
+    fn each_histogram(
+        self,
+        histograms: &Histograms,
+        asked: &Asked<'_>,
+        at: usize,
+        sink: &mut Sink<'_>,
+    ) -> Evaluated {
+        let mut column = Column::default();
+        // At a step at which there is a classic histogram of the same labels, neither counts.
+        let mut conflicts: Vec<(usize, usize)> = Vec::new();
+        for index in &histograms.native {
+            self.budget().check_cancelled()?;
+            let series = &histograms.series[*index];
+            let twin = histograms.classic.iter().position(|classic| classic.labels == series.labels);
+            column.clear();
+            for step in 0..self.steps.count {
+                let histogram = series.column.as_ref().histogram(step);
+                let in_conflict = histogram.is_some()
+                    && twin.is_some_and(|twin| histograms.classic[twin].has(step, &histograms.series));
+                let value = match (histogram, twin) {
+                    (Some(_), Some(twin)) if in_conflict => {
+                        conflicts.push((twin, step));
+                        self.shared.note_classic_and_native(self.told_name(&series.labels), at);
+                        ABSENT
+                    }
+                    (Some(histogram), _) => self.of_native(asked, histogram, &series.labels, step, at),
+                    (None, _) => ABSENT,
+                };
+                column.floats.push(value);
+            }
+            self.send_unnamed(&series.labels, column.as_ref(), sink)?;
+        }
+        let mut buckets = Vec::new();
+        for (index, classic) in histograms.classic.iter().enumerate() {
+            self.budget().check_cancelled()?;
+            column.clear();
+            for step in 0..self.steps.count {
+                classic.buckets(step, &histograms.series, &mut buckets);
+                if buckets.is_empty() || conflicts.contains(&(index, step)) {
+                    column.floats.push(ABSENT);
+                    continue;
+                }
+                let (value, raise) = asked.of_classic(&mut buckets, step);
+                if let Some(raise) = raise {
+                    self.note_raise(raise, &classic.labels, step, at);
+                }
+                column.floats.push(value);
+            }
+            self.send_unnamed(&classic.labels, column.as_ref(), sink)?;
+        }
+        Ok(())
+    }
+
+    fn of_native(
+        self,
+        asked: &Asked<'_>,
+        histogram: &Arc<Histogram>,
+        labels: &Labels,
+        step: usize,
+        at: usize,
+    ) -> f64 {
+        let (value, remark) = asked.of_native(histogram, step);
+        if let Some(remark) = remark {
+            self.shared.note_nan(remark, self.told_name(labels), at);
+        }
+        value
+    }
+
+    fn note_raise(self, raise: classic::Raise, labels: &Labels, step: usize, at: usize) {
+        let now = self.steps.at(step);
+        let raised = Raised {
+            first_ms: now,
+            last_ms: now,
+            bucket_min: raise.bucket_min,
+            bucket_max: raise.bucket_max,
+            diff_max: raise.diff_max,
+            samples: 1,
+        };
+        self.shared.note_raised(self.told_name(labels), raised, at);
+    }
+
+    fn send_unnamed(self, labels: &Labels, column: ColumnRef<'_>, sink: &mut Sink<'_>) -> Evaluated {
+        if column.is_empty() { Ok(()) } else { sink(Row { labels, name: self.drop_name(), column }) }
+    }
 }
 
-/// Buckets scraped at different times may count fewer than the one below; they are raised to it.
-fn make_monotonic(buckets: &mut [Bucket]) {
-    let Some(first) = buckets.first() else { return };
-    let mut below = first.count;
-    for bucket in &mut buckets[1..] {
-        let nearly_equal = (bucket.count - below).abs() <= TOLERANCE * (bucket.count.abs() + below.abs());
-        if bucket.count < below || nearly_equal {
-            bucket.count = below;
-        } else {
-            below = bucket.count;
+impl Classic {
+    fn has(&self, step: usize, series: &[Series]) -> bool {
+        self.bounds.iter().any(|(_, index)| crate::column::is_present(series[*index].column.floats[step]))
+    }
+
+    fn buckets(&self, step: usize, series: &[Series], buckets: &mut Vec<Bucket>) {
+        buckets.clear();
+        let at_step = self.bounds.iter().map(|(upper, index)| (*upper, series[*index].column.floats[step]));
+        let present = at_step.filter(|(_, count)| crate::column::is_present(*count));
+        buckets.extend(present.map(|(upper, count)| Bucket { upper, count }));
+    }
+}
+
+/// With the quantile in a label; where it changes from step to step, one series for each.
+fn labelled(lent: Row<'_>, label: &str, q: &Scalars, sink: &mut Sink<'_>) -> Evaluated {
+    let labels = lent.labels();
+    let mut told: Vec<f64> = Vec::new();
+    for q in q.values() {
+        if !told.iter().any(|one| one.to_bits() == q.to_bits()) {
+            told.push(*q);
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(q: f64, buckets: &[(f64, f64)]) -> f64 {
-        let mut buckets: Vec<Bucket> =
-            buckets.iter().map(|(upper, count)| Bucket { upper: *upper, count: *count }).collect();
-        quantile(q, &mut buckets)
+    let name = if lent.name == Name::ToDrop { Name::ToDrop } else { Name::Kept };
+    for one in told {
+        let labels = labels.with(label, &number::open_metrics(one));
+        let mut column = lent.column.to_owned();
+        for (step, value) in column.floats.iter_mut().enumerate() {
+            if q.at(step).to_bits() != one.to_bits() {
+                *value = ABSENT;
+            }
+        }
+        if !column.as_ref().is_empty() {
+            sink(Row { labels: &labels, name, column: column.as_ref() })?;
+        }
     }
-
-    #[test]
-    fn a_histogram_without_an_infinite_bucket_has_no_quantile() {
-        assert!(of(0.5, &[(0.1, 1.0), (1.0, 2.0)]).is_nan());
-        assert!(of(0.5, &[(f64::INFINITY, 2.0)]).is_nan());
-        assert!(of(0.5, &[(1.0, 0.0), (f64::INFINITY, 0.0)]).is_nan());
-    }
-
-    #[test]
-    fn what_is_above_the_last_bound_is_said_to_be_at_it() {
-        assert_eq!(of(0.9, &[(1.0, 1.0), (2.0, 2.0), (f64::INFINITY, 10.0)]), 2.0);
-    }
-
-    #[test]
-    fn a_bucket_that_counts_less_than_the_one_below_is_raised() {
-        let fixed = of(0.5, &[(0.1, 20.0), (1.0, 10.0), (10.0, 50.0), (f64::INFINITY, 80.0)]);
-        assert_eq!(fixed, of(0.5, &[(0.1, 20.0), (1.0, 20.0), (10.0, 50.0), (f64::INFINITY, 80.0)]));
-    }
+    Ok(())
 }

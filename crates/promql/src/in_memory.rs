@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use kernel::{Labels, Timestamp};
 
-use crate::{Matcher, Selected, Selection, SeriesSource, SourceFault, TimeRange};
+use crate::{Histogram, Matcher, Selected, Selection, SeriesSource, SourceFault, TimeRange};
 
 /// Series with their samples, sorted by labels.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,11 @@ pub struct InMemory {
 struct Column {
     timestamps: Vec<i64>,
     values: Vec<f64>,
+    /// As long as `timestamps`, or empty.
+    starts: Vec<i64>,
+    histogram_timestamps: Vec<i64>,
+    histograms: Vec<Histogram>,
+    histogram_starts: Vec<i64>,
 }
 
 impl InMemory {
@@ -28,18 +33,30 @@ impl InMemory {
 
     /// Adds a sample; one that is at the same instant already is replaced. Samples may come in any order.
     pub fn push(&mut self, labels: &Labels, at: Timestamp, value: f64) {
-        let ms = at.as_millis();
-        let column = match self.series.get_mut(labels) {
-            Some(column) => column,
-            None => self.series.entry(labels.clone()).or_default(),
-        };
-        let position = column.timestamps.partition_point(|t| *t < ms);
-        if column.timestamps.get(position) == Some(&ms) {
-            column.values[position] = value;
-        } else {
-            column.timestamps.insert(position, ms);
-            column.values.insert(position, value);
+        self.column(labels).push(at.as_millis(), value, 0);
+    }
+
+    /// As [`InMemory::push`], of a counter that began at `start`.
+    pub fn push_started(&mut self, labels: &Labels, at: Timestamp, value: f64, start: Timestamp) {
+        self.column(labels).push(at.as_millis(), value, start.as_millis());
+    }
+
+    /// Adds a native histogram; `start` is when its counter began, if that is known.
+    pub fn push_histogram(
+        &mut self,
+        labels: &Labels,
+        at: Timestamp,
+        histogram: Histogram,
+        start: Option<Timestamp>,
+    ) {
+        self.column(labels).push_histogram(at.as_millis(), histogram, start.map_or(0, Timestamp::as_millis));
+    }
+
+    fn column(&mut self, labels: &Labels) -> &mut Column {
+        if !self.series.contains_key(labels) {
+            self.series.insert(labels.clone(), Column::default());
         }
+        self.series.get_mut(labels).expect("it was inserted where it was missing")
     }
 
     /// How many series there are.
@@ -54,17 +71,71 @@ impl InMemory {
 
     fn matching(&self, matchers: &[Matcher], range: TimeRange) -> impl Iterator<Item = (&Labels, &Column)> {
         self.series.iter().filter(move |(labels, column)| {
-            matchers.iter().all(|matcher| matcher.matches_labels(labels)) && !column.between(range).is_empty()
+            matchers.iter().all(|matcher| matcher.matches_labels(labels)) && column.is_within(range)
         })
     }
 }
 
 impl Column {
-    fn between(&self, range: TimeRange) -> std::ops::Range<usize> {
-        let start = self.timestamps.partition_point(|t| *t < range.start.as_millis());
-        let end = self.timestamps.partition_point(|t| *t <= range.end.as_millis());
-        start..end.max(start)
+    fn push(&mut self, ms: i64, value: f64, start: i64) {
+        self.forget_histogram(ms);
+        let position = self.timestamps.partition_point(|t| *t < ms);
+        if self.timestamps.get(position) == Some(&ms) {
+            self.values[position] = value;
+            self.starts[position] = start;
+        } else {
+            self.timestamps.insert(position, ms);
+            self.values.insert(position, value);
+            self.starts.insert(position, start);
+        }
     }
+
+    fn push_histogram(&mut self, ms: i64, histogram: Histogram, start: i64) {
+        if let Ok(position) = self.timestamps.binary_search(&ms) {
+            self.timestamps.remove(position);
+            self.values.remove(position);
+            self.starts.remove(position);
+        }
+        self.forget_histogram(ms);
+        let position = self.histogram_timestamps.partition_point(|t| *t < ms);
+        self.histogram_timestamps.insert(position, ms);
+        self.histograms.insert(position, histogram);
+        self.histogram_starts.insert(position, start);
+    }
+
+    fn forget_histogram(&mut self, ms: i64) {
+        if let Ok(position) = self.histogram_timestamps.binary_search(&ms) {
+            self.histogram_timestamps.remove(position);
+            self.histograms.remove(position);
+            self.histogram_starts.remove(position);
+        }
+    }
+
+    fn is_within(&self, range: TimeRange) -> bool {
+        !between(&self.timestamps, range).is_empty() || !between(&self.histogram_timestamps, range).is_empty()
+    }
+
+    fn selected<'a>(&'a self, labels: &'a Labels, range: TimeRange) -> Selected<'a> {
+        let floats = between(&self.timestamps, range);
+        let histograms = between(&self.histogram_timestamps, range);
+        Selected::new(labels, &self.timestamps[floats.clone()], &self.values[floats.clone()])
+            .with_histograms(
+                &self.histogram_timestamps[histograms.clone()],
+                &self.histograms[histograms.clone()],
+            )
+            .with_starts(known(&self.starts[floats]), known(&self.histogram_starts[histograms]))
+    }
+}
+
+/// Starts, where any is known.
+fn known(starts: &[i64]) -> &[i64] {
+    if starts.iter().any(|start| *start != 0) { starts } else { &[] }
+}
+
+fn between(timestamps: &[i64], range: TimeRange) -> std::ops::Range<usize> {
+    let start = timestamps.partition_point(|t| *t < range.start.as_millis());
+    let end = timestamps.partition_point(|t| *t <= range.end.as_millis());
+    start..end.max(start)
 }
 
 impl SeriesSource for InMemory {
@@ -74,9 +145,7 @@ impl SeriesSource for InMemory {
         each: &mut dyn FnMut(Selected<'_>) -> ControlFlow<()>,
     ) -> Result<(), SourceFault> {
         for (labels, column) in self.matching(selection.matchers, selection.range) {
-            let between = column.between(selection.range);
-            let selected =
-                Selected::new(labels, &column.timestamps[between.clone()], &column.values[between]);
+            let selected = column.selected(labels, selection.range);
             if each(selected).is_break() {
                 break;
             }

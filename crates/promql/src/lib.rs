@@ -4,48 +4,71 @@
 //! series by series; a [`Matcher`] says which series are meant; the [`Engine`] answers a plan from a source, at
 //! one instant or at the steps of a range, and a [`QueryResult`] is the answer.
 //!
-//! What is guaranteed: the semantics of Prometheus 3 for all that is supported, and a refusal that begins with
-//! `not supported yet` for all that is not; the same data gives the same result; each series of a selector is
-//! decoded once, whatever the number of steps; text, nesting, samples and points are bounded (`limits` and
-//! `kernel::limits`).
+//! [`Settings`] turn on what Prometheus has behind feature flags.
+//!
+//! What is guaranteed: the semantics of Prometheus 3.14; the same data gives the same result; each series of a
+//! selector is decoded once, whatever the number of steps; text, nesting, samples, points, series and memory are
+//! bounded (`limits` and `kernel::limits`).
 //!
 //! Nothing here reads a clock, draws randomness, or does IO of its own; time is an argument.
 
 mod aggregate;
+mod annotations;
+mod budget;
+mod calendar;
+mod classic;
 mod column;
 mod elementwise;
 mod engine;
 mod evaluate;
-mod functions;
+mod fold;
+mod general;
+mod grid;
 mod grouping;
 mod histogram;
 pub mod in_memory;
+mod info;
 pub mod limits;
 mod lower;
 mod matcher;
 mod matching;
+mod mathematics;
+mod merge;
+mod names;
 mod native;
+mod natural;
+mod notes;
 mod number;
 mod operator;
+mod parts;
 mod plan;
+mod range;
+mod range_function;
 mod rank;
+mod ratio;
+mod reads;
 mod refusal;
 mod relabel;
 mod result;
-mod scan;
+mod select;
+mod settings;
+mod sliding;
 mod source;
 mod sum;
+mod syntax;
 mod window;
 
-pub use engine::{Engine, never_cancelled};
+pub use annotations::{Annotations, Severity};
+pub use engine::{Engine, When, never_cancelled};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use native::{
-    BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, Histogram, SCHEMA_MAX, SCHEMA_MIN,
+    Bucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, Histogram, SCHEMA_MAX, SCHEMA_MIN,
 };
 pub use plan::{Plan, SelectorView, ValueType};
-pub use refusal::{QueryError, QueryRefusal};
-pub use result::{Points, QueryResult};
+pub use refusal::{Place, QueryError, QueryRefusal};
+pub use result::{Answer, Points, QueryResult, Value};
+pub use settings::Settings;
 pub use source::{
-    Cause, METRIC_NAME, STALE_NAN, STALE_NAN_BITS, Selected, Selection, SeriesSource, SourceFault, TimeRange,
-    is_stale,
+    Cause, Exemplar, LabelView, Lent, METRIC_NAME, STALE_NAN, STALE_NAN_BITS, Selected, Selection,
+    SeriesExemplars, SeriesSource, SourceFault, TimeRange, is_stale,
 };

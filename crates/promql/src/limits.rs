@@ -11,3 +11,11 @@ pub const QUERY_OPERATORS_MAX: usize = 250;
 pub const DURATION_SECS_MAX: f64 = 1e10;
 /// Points that one query may compute, intermediate results included.
 pub const QUERY_POINTS_COMPUTED_MAX: usize = 50_000_000;
+/// Parts of one selection that are read at the same time.
+pub const PARTS_MAX: usize = 16;
+/// Annotations that one query keeps; more are counted.
+pub const ANNOTATIONS_MAX: usize = 1000;
+/// Series that one query may hold at once, intermediate results included.
+pub const QUERY_SERIES_MAX: usize = 5_000_000;
+/// Memory that one query may hold at once, estimated, in bytes.
+pub const QUERY_MEMORY_BYTES_MAX: usize = 4 << 30;

@@ -4,7 +4,17 @@
 //! integer histograms need not be whole. The exponential schemas and the custom buckets are those of the
 //! Prometheus data model (specification "Native Histograms", sections "Schema" and "Buckets").
 
+mod buckets;
+mod quantile;
+mod sparse;
+mod trim;
+
 use std::sync::Arc;
+
+pub use buckets::Bucket;
+pub(crate) use quantile::NanRemark;
+pub(crate) use sparse::{Incompatible, Remarks, Sparse};
+pub(crate) use trim::Keep;
 
 /// The schema whose upper bounds are listed, as in a classic histogram ("NHCB").
 pub const CUSTOM_BUCKETS_SCHEMA: i8 = -53;

@@ -13,6 +13,51 @@ pub(crate) fn decimal(value: f64) -> String {
     }
 }
 
+/// As Go's `%g`: the fewest digits that read back as the same number, with an exponent where it is below -4, and
+/// from 6 on.
+pub(crate) fn general(value: f64) -> String {
+    if !value.is_finite() || value == 0.0 {
+        return if value == 0.0 && value.is_sign_negative() { "-0".to_owned() } else { decimal(value) };
+    }
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if !(-4..6).contains(&exponent) { with_exponent(digits, exponent) } else { value.to_string() }
+}
+
+/// As Go's `%.2g`.
+pub(crate) fn two_digits(value: f64) -> String {
+    if !value.is_finite() || value == 0.0 {
+        return decimal(value);
+    }
+    let scientific = format!("{value:.1e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let digits = digits.strip_suffix(".0").unwrap_or(digits);
+    if (-4..2).contains(&exponent) {
+        let rounded: f64 = scientific.parse().unwrap_or(value);
+        rounded.to_string()
+    } else {
+        with_exponent(digits, exponent)
+    }
+}
+
+/// As OpenMetrics wants the values of the labels `le` and `quantile`: `1.0`, `0.5`, `+Inf`.
+pub(crate) fn open_metrics(value: f64) -> String {
+    let text = general(value);
+    if text.contains(['.', 'e', 'N', 'I']) { text } else { format!("{text}.0") }
+}
+
+/// A number as Go's `strconv.ParseFloat` reads it: of decimal digits, `Inf` and `NaN` in any case.
+pub(crate) fn parse_go(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
+
+fn with_exponent(digits: &str, exponent: i32) -> String {
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:0>2}", exponent.unsigned_abs())
+}
+
 /// A whole number. `fmt` takes several times as long, and an answer may have millions.
 pub(crate) fn write_integer(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0_u8; 20];
@@ -86,5 +131,22 @@ mod tests {
         }
         assert_eq!(decimal(1e21), "1000000000000000000000");
         assert_eq!(decimal(0.000_000_1), "0.0000001");
+        for (value, expected) in [
+            (0.5, "0.5"),
+            (123_456.0, "123456"),
+            (1e6, "1e+06"),
+            (123_456_789.0, "1.23456789e+08"),
+            (0.0001, "0.0001"),
+            (0.000_01, "1e-05"),
+            (-0.0, "-0"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(general(value), expected);
+        }
+        for (value, expected) in
+            [(0.5, "0.5"), (12.34, "12"), (1234.0, "1.2e+03"), (100.0, "1e+02"), (0.0, "0")]
+        {
+            assert_eq!(two_digits(value), expected);
+        }
     }
 }

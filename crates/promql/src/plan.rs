@@ -1,21 +1,27 @@
 //! A query as the engine evaluates it: typed, checked, with every regular expression compiled.
 //!
 //! Scalars and vectors are different types here, so that no evaluation asks what it got. A plan depends on no
-//! time and no source; it is made once and evaluated as often as wanted.
+//! time and no source; it is made once and evaluated as often as wanted. Where an annotation may be about a part of
+//! the query, the part's node knows where it stands, as `at`: bytes of the text.
 
 use std::fmt;
+use std::sync::Arc;
 
 use kernel::{Labels, Span};
 
 use crate::grouping::Grouping;
 use crate::operator::Operator;
-use crate::window::RangeFunction;
-use crate::{METRIC_NAME, MatchOp, Matcher};
+use crate::range_function::RangeFunction;
+use crate::syntax::tree::{AggregateOp, At, Extension, Length, Node};
+use crate::syntax::{json, print};
+use crate::{Matcher, Settings};
 
 /// A checked query.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(crate) text: String,
+    pub(crate) tree: Arc<Node>,
+    pub(crate) settings: Settings,
     pub(crate) root: Root,
 }
 
@@ -39,8 +45,10 @@ pub struct SelectorView<'p> {
     pub matchers: &'p [Matcher],
     /// The range of a range selector; `None` where the last sample within the lookback counts.
     pub range: Option<Span>,
-    /// How much earlier than the evaluated instant; negative for later.
+    /// How much earlier than the evaluated instant; negative for later. Offsets of subqueries around it are added.
     pub offset: Span,
+    /// The ranges of all subqueries around it together: how much earlier than the evaluated instant it is read, too.
+    pub within: Span,
 }
 
 #[derive(Debug, Clone)]
@@ -51,25 +59,50 @@ pub(crate) enum Root {
     Matrix(Window),
 }
 
+/// When something is looked at: the evaluated instant, or a fixed one, and how much earlier.
 #[derive(Debug, Clone)]
-pub(crate) struct Selector {
-    pub(crate) matchers: Vec<Matcher>,
-    pub(crate) offset_ms: i64,
+pub(crate) struct Moment {
+    pub(crate) at: Option<At>,
+    pub(crate) offset: Length,
 }
 
 #[derive(Debug, Clone)]
+pub(crate) struct Selector {
+    pub(crate) matchers: Vec<Matcher>,
+    pub(crate) moment: Moment,
+    /// Of native histograms, only count and sum are wanted.
+    pub(crate) without_buckets: bool,
+}
+
+/// A range of samples before each instant.
+#[derive(Debug, Clone)]
 pub(crate) struct Window {
-    pub(crate) selector: Selector,
-    pub(crate) range_ms: i64,
+    pub(crate) of: WindowOf,
+    pub(crate) range: Length,
+    pub(crate) moment: Moment,
+    pub(crate) extension: Option<Extension>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum WindowOf {
+    Series {
+        matchers: Vec<Matcher>,
+        /// Of native histograms, only count and sum are wanted.
+        without_buckets: bool,
+    },
+    /// A subquery: the vector at every step.
+    Vector { vector: Box<Vector>, step: Option<Length> },
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Scalar {
     Number(f64),
     Time,
+    Query(QueryConstant),
     /// `scalar(v)`: the value of the only series.
     Only(Box<Vector>),
-    Negated(Box<Scalar>),
+    Mapped(fn(f64) -> f64, Box<Scalar>),
+    Combined(fn(f64, f64) -> f64, Box<Scalar>, Box<Scalar>),
     Calculated {
         operator: Operator,
         left: Box<Scalar>,
@@ -77,44 +110,55 @@ pub(crate) enum Scalar {
     },
 }
 
+/// What is the same at every step of a query. In seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QueryConstant {
+    Start,
+    End,
+    Range,
+    Step,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Vector {
     Select(Selector),
+    /// On a line between the samples around each instant.
+    Smoothed {
+        selector: Selector,
+        at: usize,
+    },
     /// `timestamp(selector)`: when the samples are from, rather than what they are.
     SelectTimestamps(Selector),
-    OverRange {
-        function: RangeFunction,
-        parameter: Option<Scalar>,
+    /// `start_timestamp(selector)`: when the samples' counters began.
+    SelectStarts(Selector),
+    OverRange(Box<OverRange>),
+    AbsentOverTime {
         window: Window,
+        labels: Labels,
     },
     Mapped {
         by: Elementwise,
         of: Box<Vector>,
+        at: usize,
     },
-    Joined {
-        operator: Operator,
-        matching: Matching,
-        left: Box<Vector>,
-        right: Box<Vector>,
-    },
+    Joined(Box<Join>),
     Set {
         operator: SetOperator,
         matching: Grouping,
         left: Box<Vector>,
         right: Box<Vector>,
     },
-    Aggregated {
-        by: Aggregator,
-        grouping: Grouping,
-        of: Box<Vector>,
-    },
+    Aggregated(Box<Aggregation>),
     Absent {
         of: Box<Vector>,
         labels: Labels,
     },
-    HistogramQuantile {
-        quantile: Scalar,
+    Quantiles(Box<Quantiles>),
+    Fraction {
+        lower: Scalar,
+        upper: Scalar,
         of: Box<Vector>,
+        at: usize,
     },
     /// `vector(s)`
     OfScalar(Scalar),
@@ -132,21 +176,86 @@ pub(crate) enum Vector {
         of: Box<Vector>,
     },
     Sorted {
-        descending: bool,
+        order: Order,
         of: Box<Vector>,
+        at: usize,
     },
+    Info(Box<Info>),
+    /// The same at every step: evaluated once.
+    Constant(Box<Vector>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct OverRange {
+    pub(crate) function: RangeFunction,
+    pub(crate) parameters: Vec<Scalar>,
+    pub(crate) window: Window,
+    /// Where the first argument stands.
+    pub(crate) at: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Join {
+    pub(crate) operator: Operator,
+    pub(crate) matching: Matching,
+    pub(crate) left: Vector,
+    pub(crate) right: Vector,
+    pub(crate) at: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Aggregation {
+    pub(crate) by: Aggregator,
+    pub(crate) grouping: Grouping,
+    pub(crate) of: Vector,
+    /// Where the aggregation stands, its parameter, and what it aggregates.
+    pub(crate) at: usize,
+    pub(crate) parameter_at: usize,
+    pub(crate) of_at: usize,
+}
+
+/// `histogram_quantile` and `histogram_quantiles`.
+#[derive(Debug, Clone)]
+pub(crate) struct Quantiles {
+    /// Each with its place.
+    pub(crate) quantiles: Vec<(Scalar, usize)>,
+    /// The label that says which quantile it is.
+    pub(crate) label: Option<String>,
+    pub(crate) of: Vector,
+    pub(crate) of_at: usize,
+}
+
+/// `info`: labels of metrics that describe what other metrics are of.
+#[derive(Debug, Clone)]
+pub(crate) struct Info {
+    pub(crate) of: Vector,
+    /// Which metrics describe.
+    pub(crate) names: Vec<Matcher>,
+    /// Which labels are wanted, and of which values; all where there is none.
+    pub(crate) labels: Vec<Matcher>,
+    /// When the first selector of `of` looks.
+    pub(crate) moment: InfoMoment,
+}
+
+/// A fixed instant where there is one, and offsets that add up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InfoMoment {
+    pub(crate) at: Option<At>,
+    pub(crate) offsets: Vec<Length>,
 }
 
 /// What changes each value by itself.
 #[derive(Debug, Clone)]
 pub(crate) enum Elementwise {
+    /// Of numbers; histograms are left out.
     Function(fn(f64) -> f64),
+    /// Of histograms; numbers are left out.
+    OfHistogram(fn(&crate::Histogram) -> f64),
+    Negated,
     /// The evaluated instant in place of the value.
     Timestamp,
     Round(Scalar),
     Clamp(Scalar, Scalar),
-    ClampMin(Scalar),
-    ClampMax(Scalar),
     Operator {
         operator: Operator,
         scalar: Scalar,
@@ -167,7 +276,16 @@ pub(crate) enum Aggregator {
     Quantile(Scalar),
     TopK(Scalar),
     BottomK(Scalar),
+    LimitK(Scalar),
+    LimitRatio(Scalar),
     CountValues(String),
+}
+
+/// What decides the order of the result's series.
+#[derive(Debug, Clone)]
+pub(crate) enum Order {
+    Values { is_descending: bool },
+    Labels { labels: Vec<String>, is_descending: bool },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +302,9 @@ pub(crate) struct Matching {
     pub(crate) cardinality: Cardinality,
     /// Labels that the result takes from the "one" side.
     pub(crate) include: Vec<String>,
+    /// What stands in for a missing side.
+    pub(crate) fill_left: Option<f64>,
+    pub(crate) fill_right: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,15 +314,6 @@ pub(crate) enum Cardinality {
     ManyToOne,
     /// `group_right`
     OneToMany,
-}
-
-/// What is known of the metric names of a vector's series. Where they may differ, dropping them may make two
-/// series one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Names {
-    None,
-    Same,
-    Mixed,
 }
 
 impl Plan {
@@ -220,16 +332,19 @@ impl Plan {
         }
     }
 
-    /// Everything that it reads, in the order in which it is written.
-    pub fn selectors(&self) -> Vec<SelectorView<'_>> {
-        let mut found = Vec::new();
-        match &self.root {
-            Root::Scalar(scalar) => scalar.selectors(&mut found),
-            Root::Text(_) => {}
-            Root::Vector(vector) => vector.selectors(&mut found),
-            Root::Matrix(window) => found.push(window.view()),
-        }
-        found
+    /// The expression broken into lines of about 100 characters, as Prometheus's `format_query` does it.
+    pub fn format(&self) -> String {
+        print::pretty(&self.tree)
+    }
+
+    /// The expression in one line, in the form that Prometheus gives it. The same text is the same query.
+    pub fn normal_form(&self) -> String {
+        self.tree.to_string()
+    }
+
+    /// Appends the expression's tree as Prometheus's `parse_query` writes it: `{"type":"vectorSelector",…}`.
+    pub fn write_tree_json(&self, out: &mut Vec<u8>) {
+        json::write_node(out, &self.tree);
     }
 }
 
@@ -239,153 +354,41 @@ impl fmt::Display for Plan {
     }
 }
 
-impl Selector {
-    fn view(&self) -> SelectorView<'_> {
-        SelectorView { matchers: &self.matchers, range: None, offset: Span::from_millis(self.offset_ms) }
-    }
-
-    fn names(&self) -> Names {
-        let pinned = |matcher: &Matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal;
-        if self.matchers.iter().any(pinned) { Names::Same } else { Names::Mixed }
-    }
+impl Moment {
+    /// At the evaluated instant itself.
+    pub(crate) const NOW: Self = Self { at: None, offset: Length::Millis(0) };
 }
 
-impl Window {
-    fn view(&self) -> SelectorView<'_> {
-        SelectorView { range: Some(Span::from_millis(self.range_ms)), ..self.selector.view() }
-    }
-}
-
-impl Scalar {
-    fn selectors<'p>(&'p self, found: &mut Vec<SelectorView<'p>>) {
+impl Aggregator {
+    pub(crate) fn parameter(&self) -> Option<&Scalar> {
         match self {
-            Scalar::Number(_) | Scalar::Time => {}
-            Scalar::Only(vector) => vector.selectors(found),
-            Scalar::Negated(of) => of.selectors(found),
-            Scalar::Calculated { left, right, .. } => {
-                left.selectors(found);
-                right.selectors(found);
-            }
-        }
-    }
-}
-
-impl Vector {
-    fn selectors<'p>(&'p self, found: &mut Vec<SelectorView<'p>>) {
-        match self {
-            Vector::Select(selector) | Vector::SelectTimestamps(selector) => found.push(selector.view()),
-            Vector::OverRange { parameter, window, .. } => {
-                if let Some(parameter) = parameter {
-                    parameter.selectors(found);
-                }
-                found.push(window.view());
-            }
-            Vector::Joined { left, right, .. } | Vector::Set { left, right, .. } => {
-                left.selectors(found);
-                right.selectors(found);
-            }
-            Vector::Mapped { by, of } => {
-                of.selectors(found);
-                by.scalars().into_iter().for_each(|scalar| scalar.selectors(found));
-            }
-            Vector::Aggregated { by, of, .. } => {
-                if let Aggregator::Quantile(p) | Aggregator::TopK(p) | Aggregator::BottomK(p) = by {
-                    p.selectors(found);
-                }
-                of.selectors(found);
-            }
-            Vector::HistogramQuantile { quantile, of } => {
-                quantile.selectors(found);
-                of.selectors(found);
-            }
-            Vector::OfScalar(scalar) => scalar.selectors(found),
-            Vector::Absent { of, .. }
-            | Vector::LabelReplaced { of, .. }
-            | Vector::LabelsJoined { of, .. }
-            | Vector::Sorted { of, .. } => of.selectors(found),
+            Aggregator::Quantile(scalar)
+            | Aggregator::TopK(scalar)
+            | Aggregator::BottomK(scalar)
+            | Aggregator::LimitK(scalar)
+            | Aggregator::LimitRatio(scalar) => Some(scalar),
+            _ => None,
         }
     }
 
-    /// Whether two of its series may come out with the same labels, so that they have to be merged.
-    pub(crate) fn may_collide(&self) -> bool {
+    /// The name of the aggregation.
+    pub(crate) const fn as_str(&self) -> &'static str {
         match self {
-            Vector::OverRange { function, window, .. } => {
-                !function.keeps_name() && window.selector.names() == Names::Mixed
-            }
-            Vector::SelectTimestamps(selector) => selector.names() == Names::Mixed,
-            Vector::Mapped { by, of } => !by.keeps_name() && of.names() == Names::Mixed,
-            Vector::Set { operator, .. } => *operator == SetOperator::Or,
-            Vector::Joined { .. }
-            | Vector::HistogramQuantile { .. }
-            | Vector::LabelReplaced { .. }
-            | Vector::LabelsJoined { .. } => true,
-            Vector::Select(_)
-            | Vector::Aggregated { .. }
-            | Vector::Absent { .. }
-            | Vector::OfScalar(_)
-            | Vector::Sorted { .. } => false,
+            Aggregator::Sum => AggregateOp::Sum,
+            Aggregator::Avg => AggregateOp::Avg,
+            Aggregator::Min => AggregateOp::Min,
+            Aggregator::Max => AggregateOp::Max,
+            Aggregator::Count => AggregateOp::Count,
+            Aggregator::Group => AggregateOp::Group,
+            Aggregator::Stddev => AggregateOp::Stddev,
+            Aggregator::Stdvar => AggregateOp::Stdvar,
+            Aggregator::Quantile(_) => AggregateOp::Quantile,
+            Aggregator::TopK(_) => AggregateOp::TopK,
+            Aggregator::BottomK(_) => AggregateOp::BottomK,
+            Aggregator::LimitK(_) => AggregateOp::LimitK,
+            Aggregator::LimitRatio(_) => AggregateOp::LimitRatio,
+            Aggregator::CountValues(_) => AggregateOp::CountValues,
         }
-    }
-
-    fn names(&self) -> Names {
-        match self {
-            Vector::Select(selector) => selector.names(),
-            Vector::OverRange { function, window, .. } if function.keeps_name() => window.selector.names(),
-            Vector::Mapped { by, of } if by.keeps_name() => of.names(),
-            Vector::Set { operator: SetOperator::Or, left, right, .. } => {
-                if (left.names(), right.names()) == (Names::None, Names::None) {
-                    Names::None
-                } else {
-                    Names::Mixed
-                }
-            }
-            Vector::Set { left, .. } => left.names(),
-            Vector::Sorted { of, .. } => of.names(),
-            Vector::LabelReplaced { to, of, .. } | Vector::LabelsJoined { to, of, .. } => {
-                if to == METRIC_NAME { Names::Mixed } else { of.names() }
-            }
-            Vector::Joined { operator, matching, .. } => {
-                if operator.keeps_name() || matching.include.iter().any(|name| name == METRIC_NAME) {
-                    Names::Mixed
-                } else {
-                    Names::None
-                }
-            }
-            Vector::Aggregated { by: Aggregator::TopK(_) | Aggregator::BottomK(_), of, .. } => of.names(),
-            Vector::Aggregated { by: Aggregator::CountValues(label), .. } if label == METRIC_NAME => {
-                Names::Mixed
-            }
-            Vector::Aggregated { grouping, of, .. } => {
-                if grouping.keeps(METRIC_NAME) {
-                    of.names()
-                } else {
-                    Names::None
-                }
-            }
-            Vector::SelectTimestamps(_)
-            | Vector::OverRange { .. }
-            | Vector::Mapped { .. }
-            | Vector::Absent { .. }
-            | Vector::HistogramQuantile { .. }
-            | Vector::OfScalar(_) => Names::None,
-        }
-    }
-}
-
-impl Elementwise {
-    /// A comparison that filters leaves the series what they are.
-    pub(crate) fn keeps_name(&self) -> bool {
-        matches!(self, Elementwise::Operator { operator, .. } if operator.keeps_name())
-    }
-
-    fn scalars(&self) -> Vec<&Scalar> {
-        match self {
-            Elementwise::Function(_) | Elementwise::Timestamp => Vec::new(),
-            Elementwise::Round(one)
-            | Elementwise::ClampMin(one)
-            | Elementwise::ClampMax(one)
-            | Elementwise::Operator { scalar: one, .. } => vec![one],
-            Elementwise::Clamp(min, max) => vec![min, max],
-        }
+        .as_str()
     }
 }

@@ -19,6 +19,24 @@ pub enum QueryError {
     Source(#[from] SourceFault),
 }
 
+/// Where something stands in a query; lines and characters are counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The character of the line.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            1 => write!(f, "column {}", self.column),
+            line => write!(f, "line {line}, column {}", self.column),
+        }
+    }
+}
+
 /// Why a query was refused. Columns count characters from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueryRefusal {
@@ -49,16 +67,7 @@ pub enum QueryRefusal {
         /// What is wrong with it.
         problem: String,
         /// Where, if that is known.
-        column: Option<usize>,
-    },
-    /// It is PromQL that this engine does not answer.
-    NotSupported {
-        /// The part that is not supported.
-        what: String,
-        /// Where it stands, if that is known.
-        column: Option<usize>,
-        /// What to write instead.
-        hint: Option<&'static str>,
+        place: Option<Place>,
     },
     /// The instants of a range query make no sense.
     InvalidRange {
@@ -82,6 +91,16 @@ pub enum QueryRefusal {
         /// The points that are allowed.
         limit: usize,
     },
+    /// More series at once than allowed.
+    TooManySeries {
+        /// The series that are allowed.
+        limit: usize,
+    },
+    /// More memory at once than allowed, as far as it is estimated.
+    TooMuchMemory {
+        /// The bytes that are allowed.
+        limit: usize,
+    },
     /// Series of one vector, or of the two sides of an operator, are in each other's way.
     Conflict {
         /// Which rule they break.
@@ -103,6 +122,8 @@ impl QueryRefusal {
             QueryRefusal::Cancelled => "canceled",
             QueryRefusal::TooManySamples { .. }
             | QueryRefusal::TooManyPoints { .. }
+            | QueryRefusal::TooManySeries { .. }
+            | QueryRefusal::TooMuchMemory { .. }
             | QueryRefusal::Conflict { .. }
             | QueryRefusal::Parameter { .. } => "execution",
             QueryRefusal::TooLong { .. }
@@ -110,7 +131,6 @@ impl QueryRefusal {
             | QueryRefusal::TooManyOperators { .. }
             | QueryRefusal::TooManyRegexes { .. }
             | QueryRefusal::Invalid { .. }
-            | QueryRefusal::NotSupported { .. }
             | QueryRefusal::InvalidRange { .. }
             | QueryRefusal::TooManySteps { .. } => "bad_data",
         }
@@ -125,11 +145,12 @@ impl Refuse for QueryRefusal {
             QueryRefusal::TooManyOperators { .. } => "query_too_many_operators",
             QueryRefusal::TooManyRegexes { .. } => "query_too_many_regexes",
             QueryRefusal::Invalid { .. } => "query_invalid",
-            QueryRefusal::NotSupported { .. } => "query_not_supported",
             QueryRefusal::InvalidRange { .. } => "query_range_invalid",
             QueryRefusal::TooManySteps { .. } => "query_too_many_steps",
             QueryRefusal::TooManySamples { .. } => "query_too_many_samples",
             QueryRefusal::TooManyPoints { .. } => "query_too_many_points",
+            QueryRefusal::TooManySeries { .. } => "query_too_many_series",
+            QueryRefusal::TooMuchMemory { .. } => "query_too_much_memory",
             QueryRefusal::Conflict { .. } => "query_conflict",
             QueryRefusal::Parameter { .. } => "query_parameter_invalid",
             QueryRefusal::Cancelled => "query_cancelled",
@@ -137,7 +158,7 @@ impl Refuse for QueryRefusal {
     }
 
     fn sentence(&self) -> String {
-        let at = |column: &Option<usize>| column.map(|c| format!(" at column {c}")).unwrap_or_default();
+        let at = |place: &Option<Place>| place.map(|place| format!(" at {place}")).unwrap_or_default();
         match self {
             QueryRefusal::TooLong { bytes } => {
                 format!("the query has {bytes} bytes, more than the {QUERY_BYTES_MAX} allowed")
@@ -153,11 +174,8 @@ impl Refuse for QueryRefusal {
             QueryRefusal::TooManyRegexes { column } => format!(
                 "the query has more than the {QUERY_REGEXES_MAX} regular expressions allowed at column {column}"
             ),
-            QueryRefusal::Invalid { expression, problem, column } => {
-                format!("`{expression}` is not a PromQL expression: {problem}{}", at(column))
-            }
-            QueryRefusal::NotSupported { what, column, .. } => {
-                format!("not supported yet: {what}{}", at(column))
+            QueryRefusal::Invalid { expression, problem, place } => {
+                format!("`{expression}` is not a PromQL expression: {problem}{}", at(place))
             }
             QueryRefusal::InvalidRange { problem } => (*problem).to_owned(),
             QueryRefusal::TooManySteps { steps, limit } => {
@@ -169,6 +187,12 @@ impl Refuse for QueryRefusal {
             QueryRefusal::TooManyPoints { limit } => {
                 format!("the query computes more than the {limit} points allowed")
             }
+            QueryRefusal::TooManySeries { limit } => {
+                format!("the query holds more than the {limit} series allowed")
+            }
+            QueryRefusal::TooMuchMemory { limit } => {
+                format!("the query needs more than the {limit} bytes of memory allowed")
+            }
             QueryRefusal::Conflict { problem } | QueryRefusal::Parameter { problem } => problem.clone(),
             QueryRefusal::Cancelled => "the query was cancelled".to_owned(),
         }
@@ -176,9 +200,11 @@ impl Refuse for QueryRefusal {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            QueryRefusal::NotSupported { hint, .. } => (*hint)?,
             QueryRefusal::TooManySteps { .. } => "ask for a larger step or a shorter range",
-            QueryRefusal::TooManySamples { .. } | QueryRefusal::TooManyPoints { .. } => {
+            QueryRefusal::TooManySamples { .. }
+            | QueryRefusal::TooManyPoints { .. }
+            | QueryRefusal::TooManySeries { .. }
+            | QueryRefusal::TooMuchMemory { .. } => {
                 "select fewer series with more matchers, or ask for a shorter range"
             }
             QueryRefusal::TooLong { .. }

@@ -3,18 +3,46 @@
 use kernel::Labels;
 use regex::Regex;
 
+use crate::METRIC_NAME;
+use crate::column::{Name, Row};
+use crate::evaluate::{Evaluated, Sink};
+
 /// Sets `to` to the replacement, with `$1` and `${name}` filled in, where the expression matches all of `from`.
-pub(crate) fn replace(labels: &Labels, to: &str, replacement: &str, from: &str, regex: &Regex) -> Labels {
-    let Some(captures) = regex.captures(labels.get(from).unwrap_or("")) else {
-        return labels.clone();
-    };
-    let mut value = String::new();
-    captures.expand(replacement, &mut value);
-    labels.with(to, &value)
+pub(crate) fn replaced(
+    lent: Row<'_>,
+    to: &str,
+    replacement: &str,
+    from: &str,
+    regex: &Regex,
+    sink: &mut Sink<'_>,
+) -> Evaluated {
+    let labels = lent.labels();
+    match regex.captures(labels.get(from).unwrap_or("")) {
+        None => sink(lent),
+        Some(captures) => {
+            let mut value = String::new();
+            captures.expand(replacement, &mut value);
+            set(lent, &labels, to, &value, sink)
+        }
+    }
 }
 
 /// Sets `to` to the values of `from` with the separator between them.
-pub(crate) fn join(labels: &Labels, to: &str, separator: &str, from: &[String]) -> Labels {
+pub(crate) fn joined(
+    lent: Row<'_>,
+    to: &str,
+    separator: &str,
+    from: &[String],
+    sink: &mut Sink<'_>,
+) -> Evaluated {
+    let labels = lent.labels();
     let values: Vec<&str> = from.iter().map(|name| labels.get(name).unwrap_or("")).collect();
-    labels.with(to, &values.join(separator))
+    set(lent, &labels, to, &values.join(separator), sink)
+}
+
+/// A name that is set is one that stays.
+fn set(lent: Row<'_>, labels: &Labels, to: &str, value: &str, sink: &mut Sink<'_>) -> Evaluated {
+    let labels = labels.with(to, value);
+    let name = if lent.name == Name::ToDrop && to != METRIC_NAME { Name::ToDrop } else { Name::Kept };
+    sink(Row { labels: &labels, name, column: lent.column })
 }

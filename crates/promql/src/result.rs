@@ -1,13 +1,40 @@
 //! What a query gives, and how the Prometheus HTTP API writes it.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use kernel::{Labels, Timestamp};
 
-use crate::{ValueType, number};
+use crate::{Annotations, Histogram, ValueType, number};
 
-/// A series with its points, sorted by time.
-pub type Points = (Labels, Vec<(Timestamp, f64)>);
+/// What a query gives, with what is worth knowing of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The values.
+    pub result: QueryResult,
+    /// Warnings and hints.
+    pub annotations: Annotations,
+}
+
+/// A number or a distribution.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Arc<Histogram>),
+}
+
+/// A series with its points, sorted by time. No instant is in both lists.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Points {
+    /// All labels.
+    pub labels: Labels,
+    /// Numbers.
+    pub floats: Vec<(Timestamp, f64)>,
+    /// Native histograms.
+    pub histograms: Vec<(Timestamp, Arc<Histogram>)>,
+}
 
 /// What a query gives.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +44,7 @@ pub enum QueryResult {
     /// A text.
     String(Timestamp, String),
     /// One value per series at the evaluated instant: sorted by labels, or as `sort` and `topk` have it.
-    Vector(Vec<(Labels, Timestamp, f64)>),
+    Vector(Vec<(Labels, Timestamp, Value)>),
     /// The values of each series at the steps at which it has one; sorted by labels.
     Matrix(Vec<Points>),
 }
@@ -52,21 +79,86 @@ impl QueryResult {
                 write_list(out, b'[', b']', samples, |out, (labels, at, value)| {
                     out.extend_from_slice(b"{\"metric\":");
                     write_labels(out, labels);
-                    out.extend_from_slice(b",\"value\":");
-                    write_point(out, *at, *value);
+                    match value {
+                        Value::Float(value) => {
+                            out.extend_from_slice(b",\"value\":");
+                            write_point(out, *at, *value);
+                        }
+                        Value::Histogram(histogram) => {
+                            out.extend_from_slice(b",\"histogram\":");
+                            write_histogram_point(out, *at, histogram);
+                        }
+                    }
                     out.push(b'}');
                 })
             }
-            QueryResult::Matrix(all) => write_list(out, b'[', b']', all, |out, (labels, points)| {
-                out.extend_from_slice(b"{\"metric\":");
-                write_labels(out, labels);
-                out.extend_from_slice(b",\"values\":");
-                write_list(out, b'[', b']', points, |out, (at, value)| write_point(out, *at, *value));
-                out.push(b'}');
-            }),
+            QueryResult::Matrix(all) => {
+                write_list(out, b'[', b']', all, |out, points| points.write_json(out))
+            }
         }
         out.push(b'}');
     }
+}
+
+impl Points {
+    /// Appends one series of a matrix: `{"metric":{…},"values":[[1435781451.781,"1"]],"histograms":[…]}`, each list
+    /// only where it has something.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"metric\":");
+        write_labels(out, &self.labels);
+        if !self.floats.is_empty() {
+            out.extend_from_slice(b",\"values\":");
+            write_list(out, b'[', b']', &self.floats, |out, (at, value)| write_point(out, *at, *value));
+        }
+        if !self.histograms.is_empty() {
+            out.extend_from_slice(b",\"histograms\":");
+            write_list(out, b'[', b']', &self.histograms, |out, (at, histogram)| {
+                write_histogram_point(out, *at, histogram);
+            });
+        }
+        out.push(b'}');
+    }
+}
+
+fn write_histogram_point(out: &mut Vec<u8>, at: Timestamp, histogram: &Histogram) {
+    out.push(b'[');
+    write_timestamp(out, at);
+    out.push(b',');
+    write_histogram(out, histogram);
+    out.push(b']');
+}
+
+/// `{"count":"42","sum":"3.5","buckets":[[0,"0.25","0.5","12"]]}`: of each populated bucket which bounds belong to it
+/// (0 the upper, 1 the lower, 2 none, 3 both), its bounds and its count.
+pub(crate) fn write_histogram(out: &mut Vec<u8>, histogram: &Histogram) {
+    let quoted = |out: &mut Vec<u8>, value: f64| {
+        out.push(b'"');
+        number::write(out, value);
+        out.push(b'"');
+    };
+    out.extend_from_slice(b"{\"count\":");
+    quoted(out, histogram.count);
+    out.extend_from_slice(b",\"sum\":");
+    quoted(out, histogram.sum);
+    let populated: Vec<_> = histogram.buckets().filter(|bucket| bucket.count != 0.0).collect();
+    if !populated.is_empty() {
+        out.extend_from_slice(b",\"buckets\":");
+        write_list(out, b'[', b']', populated, |out, bucket| {
+            let rule = match (bucket.has_lower, bucket.has_upper) {
+                (false, true) => b'0',
+                (true, false) => b'1',
+                (false, false) => b'2',
+                (true, true) => b'3',
+            };
+            out.extend_from_slice(&[b'[', rule]);
+            for value in [bucket.lower, bucket.upper, bucket.count] {
+                out.push(b',');
+                quoted(out, value);
+            }
+            out.push(b']');
+        });
+    }
+    out.push(b'}');
 }
 
 impl ValueType {
@@ -81,7 +173,7 @@ impl ValueType {
     }
 }
 
-fn write_list<T>(
+pub(crate) fn write_list<T>(
     out: &mut Vec<u8>,
     open: u8,
     close: u8,
@@ -128,7 +220,7 @@ fn write_labels(out: &mut Vec<u8>, labels: &Labels) {
     });
 }
 
-fn write_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     for byte in text.bytes() {
         match byte {
@@ -159,14 +251,14 @@ mod tests {
         let at = Timestamp::from_millis;
         let labels = Labels::new([("__name__", "up"), ("job", "a\"\n\u{1}ü")]).unwrap();
         assert_eq!(
-            json(&QueryResult::Vector(vec![(labels, at(1_435_781_451_781), 1.0)])),
+            json(&QueryResult::Vector(vec![(labels, at(1_435_781_451_781), Value::Float(1.0))])),
             r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a\"\n\u0001ü"},"value":[1435781451.781,"1"]}]}"#
         );
         assert_eq!(
-            json(&QueryResult::Matrix(vec![(
-                Labels::default(),
-                vec![(at(-1500), 0.5), (at(60_000), f64::INFINITY), (at(60_005), f64::NAN)]
-            )])),
+            json(&QueryResult::Matrix(vec![Points {
+                floats: vec![(at(-1500), 0.5), (at(60_000), f64::INFINITY), (at(60_005), f64::NAN)],
+                ..Points::default()
+            }])),
             r#"{"resultType":"matrix","result":[{"metric":{},"values":[[-1.500,"0.5"],[60,"+Inf"],[60.005,"NaN"]]}]}"#
         );
         assert_eq!(

@@ -95,13 +95,26 @@ pub struct Selected<'a> {
     pub histogram_timestamps: &'a [i64],
     /// The native histogram at each of their timestamps; staleness markers are among them.
     pub histograms: &'a [Histogram],
+    /// When the counter of each float sample began, in milliseconds, 0 where that is not known; empty where the
+    /// source knows of none.
+    pub starts: &'a [i64],
+    /// Of the histograms; as `starts`.
+    pub histogram_starts: &'a [i64],
 }
 
 impl<'a> Selected<'a> {
     /// One series of floats. Panics where the slices differ in length, which is a bug of the source.
     pub const fn new(labels: &'a Labels, timestamps: &'a [i64], values: &'a [f64]) -> Self {
         assert!(timestamps.len() == values.len(), "a sample is a timestamp and a value");
-        Self { labels, timestamps, values, histogram_timestamps: &[], histograms: &[] }
+        Self {
+            labels,
+            timestamps,
+            values,
+            histogram_timestamps: &[],
+            histograms: &[],
+            starts: &[],
+            histogram_starts: &[],
+        }
     }
 
     /// With native histograms beside its floats. Panics where the slices differ in length.
@@ -112,6 +125,161 @@ impl<'a> Selected<'a> {
         self.histograms = histograms;
         self
     }
+
+    /// With the times at which counters began: one for each float and one for each histogram, or none at all.
+    /// Panics where the slices differ in length.
+    #[must_use]
+    pub const fn with_starts(mut self, of_floats: &'a [i64], of_histograms: &'a [i64]) -> Self {
+        assert!(of_floats.is_empty() || of_floats.len() == self.timestamps.len(), "one start per sample");
+        assert!(
+            of_histograms.is_empty() || of_histograms.len() == self.histogram_timestamps.len(),
+            "one start per sample"
+        );
+        self.starts = of_floats;
+        self.histogram_starts = of_histograms;
+        self
+    }
+}
+
+/// The labels of a series, lent: sorted by name, each name once, no empty value.
+pub trait LabelView {
+    /// How many labels there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Name and value of the label at this place, in the order of names. Panics past the end.
+    fn pair(&self, at: usize) -> (&str, &str);
+
+    /// A number that stands for name and value of the label at this place: within one call of
+    /// [`SeriesSource::select_lent`] and one part, or one call of [`SeriesSource::select_views`], equal numbers are
+    /// equal pairs; equal pairs may have different numbers. `None` where there is no such number.
+    fn pair_id(&self, at: usize) -> Option<u32> {
+        let _ = at;
+        None
+    }
+
+    /// The value of a label; `None` where it is absent.
+    fn get(&self, name: &str) -> Option<&str> {
+        (0..self.len()).map(|at| self.pair(at)).find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
+    /// As an owned set.
+    fn to_labels(&self) -> Labels {
+        let pairs = (0..self.len()).map(|at| self.pair(at));
+        Labels::new::<Box<str>, Box<str>>(pairs.map(|(name, value)| (name.into(), value.into())))
+            .expect("a view has each name once, and none that is empty")
+    }
+}
+
+impl LabelView for Labels {
+    fn len(&self) -> usize {
+        Labels::len(self)
+    }
+
+    fn pair(&self, at: usize) -> (&str, &str) {
+        self.iter().nth(at).expect("the place of a label is less than their number")
+    }
+
+    fn to_labels(&self) -> Labels {
+        self.clone()
+    }
+}
+
+/// One series, lent for a call; as [`Selected`], with its labels as a view.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Lent<'a> {
+    /// All labels, the metric name among them.
+    pub labels: &'a dyn LabelView,
+    /// Milliseconds since the epoch, strictly increasing, within the selection's range.
+    pub timestamps: &'a [i64],
+    /// The value at each timestamp; staleness markers are among them.
+    pub values: &'a [f64],
+    /// Of the histograms; as `timestamps`. No instant is in both.
+    pub histogram_timestamps: &'a [i64],
+    /// The native histogram at each of their timestamps; staleness markers are among them.
+    pub histograms: &'a [Histogram],
+    /// When the counter of each float sample began, in milliseconds, 0 where that is not known; empty where the
+    /// source knows of none.
+    pub starts: &'a [i64],
+    /// Of the histograms; as `starts`.
+    pub histogram_starts: &'a [i64],
+}
+
+impl<'a> Lent<'a> {
+    /// One series of floats. Panics where the slices differ in length, which is a bug of the source.
+    pub const fn new(labels: &'a dyn LabelView, timestamps: &'a [i64], values: &'a [f64]) -> Self {
+        assert!(timestamps.len() == values.len(), "a sample is a timestamp and a value");
+        Self {
+            labels,
+            timestamps,
+            values,
+            histogram_timestamps: &[],
+            histograms: &[],
+            starts: &[],
+            histogram_starts: &[],
+        }
+    }
+
+    /// With native histograms beside its floats. Panics where the slices differ in length.
+    #[must_use]
+    pub const fn with_histograms(mut self, timestamps: &'a [i64], histograms: &'a [Histogram]) -> Self {
+        assert!(timestamps.len() == histograms.len(), "a sample is a timestamp and a histogram");
+        self.histogram_timestamps = timestamps;
+        self.histograms = histograms;
+        self
+    }
+
+    /// With the times at which counters began; as [`Selected::with_starts`].
+    #[must_use]
+    pub const fn with_starts(mut self, of_floats: &'a [i64], of_histograms: &'a [i64]) -> Self {
+        assert!(of_floats.is_empty() || of_floats.len() == self.timestamps.len(), "one start per sample");
+        assert!(
+            of_histograms.is_empty() || of_histograms.len() == self.histogram_timestamps.len(),
+            "one start per sample"
+        );
+        self.starts = of_floats;
+        self.histogram_starts = of_histograms;
+        self
+    }
+}
+
+impl<'a> From<Selected<'a>> for Lent<'a> {
+    fn from(selected: Selected<'a>) -> Self {
+        Lent {
+            labels: selected.labels,
+            timestamps: selected.timestamps,
+            values: selected.values,
+            histogram_timestamps: selected.histogram_timestamps,
+            histograms: selected.histograms,
+            starts: selected.starts,
+            histogram_starts: selected.histogram_starts,
+        }
+    }
+}
+
+/// A measurement that a series points to, such as a trace of one request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exemplar {
+    /// What it points to, `trace_id` for instance.
+    pub labels: Labels,
+    /// What was measured.
+    pub value: f64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The exemplars of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesExemplars {
+    /// All labels of the series, the metric name among them.
+    pub labels: Labels,
+    /// Sorted by time.
+    pub exemplars: Vec<Exemplar>,
 }
 
 /// Where samples are.
@@ -128,6 +296,30 @@ pub trait SeriesSource: Send + Sync {
         each: &mut dyn FnMut(Selected<'_>) -> ControlFlow<()>,
     ) -> Result<(), SourceFault>;
 
+    /// As [`SeriesSource::select`], without owned labels.
+    fn select_views(
+        &self,
+        selection: &Selection<'_>,
+        each: &mut dyn FnMut(Lent<'_>) -> ControlFlow<()>,
+    ) -> Result<(), SourceFault> {
+        self.select(selection, &mut |selected| each(selected.into()))
+    }
+
+    /// As [`SeriesSource::select_views`], on up to `parts` threads of the source's own. Every series is handed out
+    /// once, with the number of the part (below `parts`) that it belongs to; calls of one part come in order and
+    /// never at once, those of different parts may. How series are cut into parts depends on the data and on `parts`
+    /// only, and part 0's series come before part 1's, so that results combined in the order of the parts are
+    /// reproducible. A break ends its own part only. Few series all go to part 0.
+    fn select_lent(
+        &self,
+        selection: &Selection<'_>,
+        parts: usize,
+        each: &(dyn Fn(usize, Lent<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<(), SourceFault> {
+        let _ = parts;
+        self.select_views(selection, &mut |lent| each(0, lent))
+    }
+
     /// The names of the labels of all matching series with a sample in the range; sorted, each once.
     fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, SourceFault>;
 
@@ -143,6 +335,17 @@ pub trait SeriesSource: Send + Sync {
     ///
     /// A source that keeps an index by coarse ranges may answer for the ranges that `range` touches.
     fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, SourceFault>;
+
+    /// The exemplars in the range of all series that match any of the selectors; sorted by labels, each series
+    /// once. A source without exemplars has none.
+    fn exemplars(
+        &self,
+        selectors: &[&[Matcher]],
+        range: TimeRange,
+    ) -> Result<Vec<SeriesExemplars>, SourceFault> {
+        let _ = (selectors, range);
+        Ok(Vec::new())
+    }
 }
 
 /// What went wrong below a source.
@@ -169,4 +372,7 @@ pub enum SourceFault {
     /// Label sets could not be listed.
     #[error("the matching series could not be listed")]
     Series(#[source] Cause),
+    /// Exemplars could not be read.
+    #[error("the exemplars of the selected series could not be read")]
+    Exemplars(#[source] Cause),
 }

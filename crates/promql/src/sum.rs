@@ -1,6 +1,6 @@
 //! Sums, means and variances that hold their precision, each value taken once.
 
-/// A sum with the error of each addition kept beside it (Neumaier 1974).
+/// A sum with the error of each addition kept beside it (Knuth 1969, Neumaier 1974).
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sum {
     sum: f64,
@@ -8,16 +8,25 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
+    /// Of one value.
+    pub(crate) fn of(value: f64) -> Self {
+        Self { sum: value, error: 0.0 }
+    }
+
+    /// Adds another sum with what it keeps beside it.
+    #[inline]
+    pub(crate) fn add_sum(&mut self, other: Self) {
+        self.add(other.sum);
+        self.error += other.error;
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, value: f64) {
         let total = self.sum + value;
-        if total.is_infinite() {
-            self.error = 0.0;
-        } else if self.sum.abs() >= value.abs() {
-            self.error += (self.sum - total) + value;
-        } else {
-            self.error += (value - total) + self.sum;
-        }
+        // The error of the addition, without asking which of the two is larger. Once the sum is not finite, it stays
+        // so, and the error does not count.
+        let added = total - self.sum;
+        self.error += (self.sum - (total - added)) + (value - added);
         self.sum = total;
     }
 
@@ -26,8 +35,12 @@ impl Sum {
         if self.sum.is_infinite() { self.sum } else { self.sum + self.error }
     }
 
-    fn scaled(self, by: f64) -> Self {
+    pub(crate) fn scaled(self, by: f64) -> Self {
         Self { sum: self.sum * by, error: self.error * by }
+    }
+
+    pub(crate) fn divided(self, by: f64) -> Self {
+        Self { sum: self.sum / by, error: if self.error == 0.0 { 0.0 } else { self.error / by } }
     }
 }
 
@@ -41,6 +54,11 @@ pub(crate) struct Mean {
 }
 
 impl Mean {
+    /// Of so many values whose sum is finite.
+    pub(crate) fn of_sum(sum: Sum, count: usize) -> Self {
+        Self { sum, count: count as f64, is_incremental: false }
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, value: f64) {
         self.count += 1.0;
@@ -56,6 +74,28 @@ impl Mean {
         }
         self.sum = self.sum.scaled((self.count - 1.0) / self.count);
         self.sum.add(value / self.count);
+    }
+
+    /// Of the values of both, where neither sum is too large; not finite otherwise.
+    #[inline]
+    pub(crate) fn merge(&mut self, other: Self) {
+        let is_incremental = self.is_incremental || other.is_incremental;
+        self.sum.add_sum(other.sum);
+        self.count += other.count;
+        if is_incremental {
+            self.sum = Sum::of(f64::NAN);
+        }
+    }
+
+    /// As if the values of the other had been added one by one; `false` where they would have to be.
+    pub(crate) fn join(&mut self, other: Self) -> bool {
+        if self.count == 0.0 {
+            *self = other;
+            return true;
+        }
+        let is_plain = !self.is_incremental && !other.is_incremental;
+        self.merge(other);
+        is_plain && !self.sum.sum.is_infinite()
     }
 
     #[inline]
@@ -79,6 +119,22 @@ impl Variance {
         let delta = value - self.mean;
         self.mean += delta / self.count;
         self.squares += delta * (value - self.mean);
+    }
+
+    /// Of the values of both (Chan, Golub and LeVeque 1979).
+    #[inline]
+    pub(crate) fn merge(&mut self, other: Self) {
+        if other.count == 0.0 {
+            return;
+        }
+        if self.count == 0.0 {
+            *self = other;
+            return;
+        }
+        let (count, delta) = (self.count + other.count, other.mean - self.mean);
+        self.mean += delta * (other.count / count);
+        self.squares += other.squares + delta * delta * (self.count * other.count / count);
+        self.count = count;
     }
 
     #[inline]

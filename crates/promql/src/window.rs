@@ -1,125 +1,15 @@
-//! One series at every step: the last sample of the lookback, or a function of the samples of a range.
+//! One series at every step: a function of the numbers in a range.
 //!
-//! Both walk the samples once with two positions that only move forward. A window is `(at - range, at]`, left
+//! The samples are walked once with two positions that only move forward. A window is `(at - range, at]`, left
 //! open and right closed, as in Prometheus 3.
 
+use crate::budget::IsCancelled;
 use crate::column::{ABSENT, Scalars, Steps};
-use crate::is_stale;
+use crate::grid::{Grid, Window};
+use crate::range::Samples;
+use crate::range_function::RangeFunction;
+use crate::sliding::Fold;
 use crate::sum::{Mean, Sum, Variance, quantile};
-
-/// A function of the samples of one series in a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RangeFunction {
-    Rate,
-    Increase,
-    Delta,
-    Irate,
-    Idelta,
-    Avg,
-    Min,
-    Max,
-    Sum,
-    Count,
-    Last,
-    First,
-    Present,
-    /// As `Present`; that no series has a sample is seen by whoever has all series.
-    Absent,
-    Quantile,
-    Stddev,
-    Stdvar,
-    Changes,
-    Resets,
-    Deriv,
-    PredictLinear,
-}
-
-impl RangeFunction {
-    /// Whether the result is a sample of the series itself.
-    pub(crate) fn keeps_name(self) -> bool {
-        matches!(self, RangeFunction::Last | RangeFunction::First)
-    }
-}
-
-/// The samples of one series without staleness markers.
-#[derive(Clone, Copy)]
-pub(crate) struct Samples<'s> {
-    pub(crate) timestamps: &'s [i64],
-    pub(crate) values: &'s [f64],
-}
-
-/// Buffers for samples whose staleness markers have to be taken out; reused from series to series.
-#[derive(Default)]
-pub(crate) struct Unmarked {
-    timestamps: Vec<i64>,
-    values: Vec<f64>,
-}
-
-impl Unmarked {
-    /// The samples as they are where none is a marker; otherwise a copy without them.
-    pub(crate) fn take<'s>(&'s mut self, timestamps: &'s [i64], values: &'s [f64]) -> Samples<'s> {
-        if !values.iter().any(|value| is_stale(*value)) {
-            return Samples { timestamps, values };
-        }
-        self.timestamps.clear();
-        self.values.clear();
-        for (timestamp, value) in timestamps.iter().zip(values) {
-            if !is_stale(*value) {
-                self.timestamps.push(*timestamp);
-                self.values.push(*value);
-            }
-        }
-        Samples { timestamps: &self.timestamps, values: &self.values }
-    }
-}
-
-/// The last sample at each step, if it is younger than the lookback. A staleness marker is `ABSENT` already.
-pub(crate) fn look_back(
-    timestamps: &[i64],
-    values: &[f64],
-    steps: Steps,
-    offset_ms: i64,
-    lookback_ms: i64,
-    out: &mut Vec<f64>,
-) {
-    last_within(timestamps, values, steps, offset_ms, lookback_ms, |i| values[i], out);
-}
-
-/// As [`look_back`], with the sample's time in seconds in place of its value.
-pub(crate) fn look_back_timestamps(
-    timestamps: &[i64],
-    values: &[f64],
-    steps: Steps,
-    offset_ms: i64,
-    lookback_ms: i64,
-    out: &mut Vec<f64>,
-) {
-    let seconds = |i: usize| if is_stale(values[i]) { ABSENT } else { timestamps[i] as f64 / 1000.0 };
-    last_within(timestamps, values, steps, offset_ms, lookback_ms, seconds, out);
-}
-
-#[inline]
-fn last_within(
-    timestamps: &[i64],
-    values: &[f64],
-    steps: Steps,
-    offset_ms: i64,
-    lookback_ms: i64,
-    read: impl Fn(usize) -> f64,
-    out: &mut Vec<f64>,
-) {
-    debug_assert_eq!(timestamps.len(), values.len());
-    out.clear();
-    let mut upto = 0;
-    for index in 0..steps.count {
-        let at = steps.at(index).saturating_sub(offset_ms);
-        while upto < timestamps.len() && timestamps[upto] <= at {
-            upto += 1;
-        }
-        let young = upto > 0 && timestamps[upto - 1] > at.saturating_sub(lookback_ms);
-        out.push(if young { read(upto - 1) } else { ABSENT });
-    }
-}
 
 /// The samples of one step's window, which has at least one.
 #[derive(Clone, Copy)]
@@ -128,9 +18,6 @@ struct View<'s> {
     /// The first sample's position, and one past the last's.
     from: usize,
     upto: usize,
-    /// The window's start, which is not part of it, and its end, which is.
-    start: i64,
-    end: i64,
     step: usize,
 }
 
@@ -151,140 +38,135 @@ impl<'s> View<'s> {
 /// Samples looked at between two questions whether anybody still waits.
 const SAMPLES_PER_POLL: usize = 1 << 20;
 
-/// The windows of all steps.
-#[derive(Clone, Copy)]
+/// What the windows are of.
 pub(crate) struct Windows<'q> {
-    pub(crate) steps: Steps,
-    pub(crate) offset_ms: i64,
-    pub(crate) range_ms: i64,
-    pub(crate) is_cancelled: &'q dyn Fn() -> bool,
+    pub(crate) grid: &'q mut Grid,
+    /// The steps themselves, which `predict_linear` looks ahead from.
+    pub(crate) evaluated: Steps,
+    pub(crate) is_cancelled: &'q IsCancelled<'q>,
 }
 
-/// The function at every step, or at fewer where the query is cancelled on the way. `parameter` is that of
-/// `quantile_over_time` and `predict_linear`.
+/// The function at every step, or at fewer where the query is cancelled on the way.
 pub(crate) fn over_range(
     function: RangeFunction,
-    parameter: &Scalars,
+    parameters: &[Scalars],
     samples: Samples<'_>,
     windows: Windows<'_>,
     out: &mut Vec<f64>,
 ) {
-    let mut slide = Slide { samples, windows, out };
+    let Windows { grid, evaluated, is_cancelled } = windows;
+    grid.look_at(samples.timestamps);
     match function {
-        RangeFunction::Rate => slide.extrapolated(true, true),
-        RangeFunction::Increase => slide.extrapolated(true, false),
-        RangeFunction::Delta => slide.extrapolated(false, false),
-        RangeFunction::Irate => slide.each(|view| last_two(view, true)),
-        RangeFunction::Idelta => slide.each(|view| last_two(view, false)),
-        RangeFunction::Avg => slide.each(|view| {
-            let mut mean = Mean::default();
-            view.values().iter().for_each(|value| mean.add(*value));
-            mean.mean()
-        }),
-        RangeFunction::Sum => slide.each(|view| {
-            let mut sum = Sum::default();
-            view.values().iter().for_each(|value| sum.add(*value));
-            sum.total()
-        }),
+        RangeFunction::Rate => return grid.extrapolated(samples, true, true, out),
+        RangeFunction::Increase => return grid.extrapolated(samples, true, false, out),
+        RangeFunction::Delta => return grid.extrapolated(samples, false, false, out),
+        _ => {}
+    }
+    let mut slide = Slide { samples, grid, is_cancelled, out };
+    match function {
+        RangeFunction::Avg => slide.folded::<Mean>(),
+        RangeFunction::Sum => slide.folded::<Sum>(),
+        RangeFunction::Stdvar => slide.folded::<Variance>(),
+        RangeFunction::Stddev => {
+            slide.folded::<Variance>();
+            let present = |value: &&mut f64| crate::column::is_present(**value);
+            slide.out.iter_mut().filter(present).for_each(|value| *value = value.sqrt());
+        }
         RangeFunction::Min => slide.extreme(|value, least| value < least),
         RangeFunction::Max => slide.extreme(|value, most| value > most),
-        RangeFunction::Count => slide.each(|view| view.len() as f64),
-        RangeFunction::Last => slide.each(|view| view.samples.values[view.upto - 1]),
-        RangeFunction::First => slide.each(|view| view.samples.values[view.from]),
-        RangeFunction::Present | RangeFunction::Absent => slide.each(|_| 1.0),
-        RangeFunction::Quantile => {
-            let mut sorted = Vec::new();
-            slide.each(|view| {
-                sorted.clear();
-                sorted.extend_from_slice(view.values());
-                quantile(parameter.at(view.step), &mut sorted)
-            });
+        RangeFunction::Changes => {
+            slide.counted(|before, value| value != before && !(value.is_nan() && before.is_nan()))
         }
-        RangeFunction::Stdvar => slide.each(variance),
-        RangeFunction::Stddev => slide.each(|view| variance(view).sqrt()),
-        RangeFunction::Changes => slide.each(|view| {
-            let changed = |pair: &&[f64]| pair[0] != pair[1] && !(pair[0].is_nan() && pair[1].is_nan());
-            view.values().windows(2).filter(changed).count() as f64
-        }),
-        RangeFunction::Resets => {
-            slide.each(|view| view.values().windows(2).filter(|pair| pair[1] < pair[0]).count() as f64);
-        }
-        RangeFunction::Deriv => {
-            slide.each(|view| if view.len() < 2 { ABSENT } else { regression(view, view.timestamps()[0]).0 })
-        }
-        RangeFunction::PredictLinear => slide.each(|view| {
-            if view.len() < 2 {
-                return ABSENT;
-            }
+        RangeFunction::Resets => slide.counted(|before, value| value < before),
+        _ => slide.each(|view| of_view(function, parameters, view, evaluated)),
+    }
+}
+
+/// The functions that look at each window by itself.
+fn of_view(function: RangeFunction, parameters: &[Scalars], view: View<'_>, evaluated: Steps) -> f64 {
+    let parameter = |index: usize| parameters.get(index).map_or(f64::NAN, |scalars| scalars.at(view.step));
+    let secs = |ms: i64| ms as f64 / 1000.0;
+    match function {
+        RangeFunction::Irate => last_two(view, true),
+        RangeFunction::Idelta => last_two(view, false),
+        RangeFunction::Count => view.len() as f64,
+        RangeFunction::Last => view.samples.values[view.upto - 1],
+        RangeFunction::First => view.samples.values[view.from],
+        RangeFunction::TimeOfFirst => secs(view.samples.timestamps[view.from]),
+        RangeFunction::TimeOfLast => secs(view.samples.timestamps[view.upto - 1]),
+        RangeFunction::TimeOfMin => time_of(view, |value, least| value <= least),
+        RangeFunction::TimeOfMax => time_of(view, |value, most| value >= most),
+        RangeFunction::Quantile => quantile(parameter(0), &mut view.values().to_vec()),
+        RangeFunction::Mad => median_deviation(view),
+        RangeFunction::Deriv if view.len() < 2 => ABSENT,
+        RangeFunction::Deriv => regression(view, view.timestamps()[0]).0,
+        RangeFunction::PredictLinear if view.len() < 2 => ABSENT,
+        RangeFunction::PredictLinear => {
             // The prediction is from the evaluated instant, whatever the offset.
-            let (slope, intercept) = regression(view, windows.steps.at(view.step));
-            slope * parameter.at(view.step) + intercept
-        }),
+            let (slope, intercept) = regression(view, evaluated.at(view.step));
+            slope * parameter(0) + intercept
+        }
+        RangeFunction::DoubleExponentialSmoothing => smoothed(view, parameter(0), parameter(1)),
+        _ => 1.0,
     }
 }
 
 /// The windows on their way over one series.
 struct Slide<'s, 'o> {
     samples: Samples<'s>,
-    windows: Windows<'o>,
+    grid: &'o Grid,
+    is_cancelled: &'o IsCancelled<'o>,
     out: &'o mut Vec<f64>,
 }
 
 impl<'s> Slide<'s, '_> {
     #[inline]
     fn each(&mut self, mut value: impl FnMut(View<'s>) -> f64) {
-        let timestamps = self.samples.timestamps;
-        let Windows { steps, offset_ms, range_ms, is_cancelled } = self.windows;
-        let (mut from, mut upto, mut looked_at) = (0, 0, 0);
+        let mut looked_at = 0;
         self.out.clear();
-        for step in 0..steps.count {
-            let end = steps.at(step).saturating_sub(offset_ms);
-            let start = end.saturating_sub(range_ms);
-            while upto < timestamps.len() && timestamps[upto] <= end {
-                upto += 1;
-            }
-            while from < upto && timestamps[from] <= start {
-                from += 1;
-            }
+        for (step, window) in self.grid.windows().iter().enumerate() {
+            let Window { from, upto } = *window;
             looked_at += upto - from;
             if looked_at > SAMPLES_PER_POLL {
                 looked_at = 0;
-                if is_cancelled() {
+                if (self.is_cancelled)() {
                     return;
                 }
             }
-            self.out.push(if from < upto {
-                value(View { samples: self.samples, from, upto, start, end, step })
-            } else {
-                ABSENT
-            });
+            let samples = self.samples;
+            self.out.push(if from < upto { value(View { samples, from, upto, step }) } else { ABSENT });
         }
     }
 
-    /// `rate`, `increase` and `delta`. Where a counter was reset is found once for the whole series.
-    fn extrapolated(&mut self, is_counter: bool, is_rate: bool) {
+    /// A sum, mean or variance: of each window by itself where they overlap little, otherwise from parts that
+    /// neighbouring windows share.
+    fn folded<F: Fold>(&mut self) {
+        let step_ms = self.grid.instants().step_ms();
+        if step_ms == 0 || self.grid.range_ms() / step_ms < OVERLAP_SHARED_MIN {
+            self.each(|view| F::of(view.values()).result());
+            return;
+        }
         let values = self.samples.values;
-        let resets: Vec<usize> = if is_counter {
-            (1..values.len()).filter(|i| values[*i] < values[i - 1]).collect()
-        } else {
-            Vec::new()
-        };
-        let range_secs = self.windows.range_ms as f64 / 1000.0;
-        let mut passed = 0;
+        let mut shared = crate::sliding::Shared::<F>::default();
         self.each(|view| {
-            while passed < resets.len() && resets[passed] <= view.from {
-                passed += 1;
-            }
-            if view.len() < 2 {
-                return ABSENT;
-            }
-            let mut change = values[view.upto - 1] - values[view.from];
-            for reset in resets[passed..].iter().take_while(|reset| **reset < view.upto) {
-                change += values[reset - 1];
-            }
-            let factor = extrapolation(view, change, is_counter);
-            change * if is_rate { factor / range_secs } else { factor }
+            let result = shared.slide(values, view.from, view.upto).result();
+            // What is not finite may have become so on the way only.
+            if result.is_finite() { result } else { F::of(view.values()).result() }
         });
+    }
+
+    /// How often one value follows on another in a way that counts.
+    fn counted(&mut self, counts: impl Fn(f64, f64) -> bool) {
+        let values = self.samples.values;
+        let mut total = 0_u32;
+        // How many of the pairs up to each position count.
+        let mut passed = Vec::with_capacity(values.len());
+        passed.push(0);
+        for pair in values.windows(2) {
+            total += u32::from(counts(pair[0], pair[1]));
+            passed.push(total);
+        }
+        self.each(|view| f64::from(passed[view.upto - 1] - passed[view.from]));
     }
 
     /// The best value of each window; NaN only where all are. `best` holds, from `first` on, the positions of the
@@ -312,32 +194,8 @@ impl<'s> Slide<'s, '_> {
     }
 }
 
-/// By how much the change between the first and the last sample grows when it is extrapolated to the window.
-///
-/// To each end of the window, the series is taken to go on where the end is at most 1.1 average distances of its
-/// samples away, and for half a distance otherwise. A counter goes back no further than to where it was zero
-/// (Prometheus, `extrapolatedRate`).
-fn extrapolation(view: View<'_>, change: f64, is_counter: bool) -> f64 {
-    let timestamps = view.timestamps();
-    let (first, last) = (timestamps[0], timestamps[timestamps.len() - 1]);
-    let seconds = |ms: i64| ms as f64 / 1000.0;
-    let sampled = seconds(last.saturating_sub(first));
-    let average = sampled / (timestamps.len() - 1) as f64;
-    let threshold = average * 1.1;
-    let mut to_start = seconds(first.saturating_sub(view.start));
-    if to_start >= threshold {
-        to_start = average / 2.0;
-    }
-    let first_value = view.values()[0];
-    if is_counter && change > 0.0 && first_value >= 0.0 {
-        to_start = to_start.min(sampled * (first_value / change));
-    }
-    let mut to_end = seconds(view.end.saturating_sub(last));
-    if to_end >= threshold {
-        to_end = average / 2.0;
-    }
-    (sampled + to_start + to_end) / sampled
-}
+/// From how many steps in a range on parts of it are shared.
+const OVERLAP_SHARED_MIN: i64 = 8;
 
 /// `irate` and `idelta`.
 fn last_two(view: View<'_>, is_rate: bool) -> f64 {
@@ -350,10 +208,42 @@ fn last_two(view: View<'_>, is_rate: bool) -> f64 {
     change / (later.saturating_sub(*earlier) as f64 / 1000.0)
 }
 
-fn variance(view: View<'_>) -> f64 {
-    let mut variance = Variance::default();
-    view.values().iter().for_each(|value| variance.add(*value));
-    variance.variance()
+/// When the best value was measured last.
+fn time_of(view: View<'_>, is_as_good: impl Fn(f64, f64) -> bool) -> f64 {
+    let (values, timestamps) = (view.values(), view.timestamps());
+    let mut best = 0;
+    for (index, value) in values.iter().enumerate() {
+        if is_as_good(*value, values[best]) || values[best].is_nan() {
+            best = index;
+        }
+    }
+    timestamps[best] as f64 / 1000.0
+}
+
+/// The median of the distances from the median.
+fn median_deviation(view: View<'_>) -> f64 {
+    let mut values = view.values().to_vec();
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    let median = quantile(0.5, &mut values);
+    values.iter_mut().for_each(|value| *value = (*value - median).abs());
+    quantile(0.5, &mut values)
+}
+
+/// Double exponential smoothing (Holt 1957).
+fn smoothed(view: View<'_>, smoothing: f64, trend: f64) -> f64 {
+    let [first, second, ..] = view.values() else { return ABSENT };
+    let (mut before, mut level, mut slope) = (0.0, *first, second - first);
+    for (index, value) in view.values().iter().enumerate().skip(1) {
+        if index > 1 {
+            slope = trend * (level - before) + (1.0 - trend) * slope;
+        }
+        let next = smoothing * value + (1.0 - smoothing) * (level + slope);
+        before = level;
+        level = next;
+    }
+    level
 }
 
 /// Slope per second, and the value at `origin`, of the least-squares line through the samples.

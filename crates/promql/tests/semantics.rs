@@ -4,7 +4,7 @@
 
 use kernel::{Labels, Span, Timestamp};
 use promql::in_memory::InMemory;
-use promql::{Engine, METRIC_NAME, Plan, QueryResult, STALE_NAN, TimeRange, never_cancelled};
+use promql::{Engine, METRIC_NAME, Plan, Points, QueryResult, STALE_NAN, TimeRange, Value, never_cancelled};
 
 /// Series like `up{job="a"} 1@0 2@15`: each value with its second.
 fn load(lines: &[&str]) -> InMemory {
@@ -39,7 +39,7 @@ fn ask(source: &InMemory, text: &str, at_secs: i64) -> Result<QueryResult, Strin
 fn instant(source: &InMemory, text: &str, at_secs: i64) -> Vec<String> {
     match ask(source, text, at_secs).unwrap_or_else(|error| panic!("{text}: {error}")) {
         QueryResult::Vector(samples) => {
-            samples.iter().map(|(labels, _, value)| format!("{labels} {value}")).collect()
+            samples.iter().map(|(labels, _, value)| format!("{labels} {}", float(value))).collect()
         }
         QueryResult::Scalar(_, value) => vec![value.to_string()],
         other => panic!("{text} gave {other:?}"),
@@ -48,9 +48,21 @@ fn instant(source: &InMemory, text: &str, at_secs: i64) -> Vec<String> {
 
 fn value(source: &InMemory, text: &str, at_secs: i64) -> f64 {
     match ask(source, text, at_secs).unwrap_or_else(|error| panic!("{text}: {error}")) {
-        QueryResult::Vector(samples) if samples.len() == 1 => samples[0].2,
+        QueryResult::Vector(samples) if samples.len() == 1 => float(&samples[0].2),
         other => panic!("{text} gave {other:?}"),
     }
+}
+
+fn float(value: &Value) -> f64 {
+    match value {
+        Value::Float(value) => *value,
+        Value::Histogram(histogram) => panic!("{histogram} is no number"),
+    }
+}
+
+/// A series of numbers.
+fn points(labels: Labels, floats: Vec<(Timestamp, f64)>) -> Points {
+    Points { labels, floats, histograms: Vec::new() }
 }
 
 fn close(a: f64, b: f64) {
@@ -123,8 +135,8 @@ fn a_series_is_gone_five_minutes_after_its_last_sample_at_every_step_of_a_range(
     let range = TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(600));
     let matrix =
         Engine::default().range(&plan, &source, range, Span::from_secs(150), &never_cancelled).unwrap();
-    let points = vec![(Timestamp::from_secs(0), 1.0), (Timestamp::from_secs(150), 1.0)];
-    assert_eq!(matrix, QueryResult::Matrix(vec![(labels("c"), points)]));
+    let floats = vec![(Timestamp::from_secs(0), 1.0), (Timestamp::from_secs(150), 1.0)];
+    assert_eq!(matrix, QueryResult::Matrix(vec![points(labels("c"), floats)]));
 }
 
 #[test]
@@ -137,7 +149,7 @@ fn a_stale_series_is_gone_at_once_and_its_marker_is_no_sample() {
     assert_eq!(instant(&source, "last_over_time(c[1m])", 25), ["{__name__=\"c\"} 2"]);
     assert_eq!(
         ask(&source, "c[30s]", 30).unwrap(),
-        QueryResult::Matrix(vec![(
+        QueryResult::Matrix(vec![points(
             labels("c"),
             vec![(Timestamp::from_secs(10), 2.0), (Timestamp::from_secs(30), 4.0)]
         )])
@@ -191,8 +203,8 @@ fn two_series_that_become_one_are_an_error_only_where_both_have_a_value() {
     let range = TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(600));
     let matrix =
         Engine::default().range(&both, &source, range, Span::from_secs(600), &never_cancelled).unwrap();
-    let points = vec![(Timestamp::from_secs(0), -1.0), (Timestamp::from_secs(600), -2.0)];
-    assert_eq!(matrix, QueryResult::Matrix(vec![(Labels::default(), points)]));
+    let floats = vec![(Timestamp::from_secs(0), -1.0), (Timestamp::from_secs(600), -2.0)];
+    assert_eq!(matrix, QueryResult::Matrix(vec![points(Labels::default(), floats)]));
 
     let source = load(&["a 1@0", "b 2@0"]);
     let error = ask(&source, "-{__name__=~\"a|b\"}", 0).unwrap_err();
@@ -245,8 +257,8 @@ fn topk_chooses_anew_at_each_step_of_a_range() {
     assert_eq!(
         matrix,
         QueryResult::Matrix(vec![
-            (labels("c{i=\"1\"}"), vec![(Timestamp::from_secs(60), 5.0)]),
-            (labels("c{i=\"2\"}"), vec![(Timestamp::from_secs(0), 3.0)]),
+            points(labels("c{i=\"1\"}"), vec![(Timestamp::from_secs(60), 5.0)]),
+            points(labels("c{i=\"2\"}"), vec![(Timestamp::from_secs(0), 3.0)]),
         ])
     );
 }
@@ -261,7 +273,7 @@ fn comparisons_filter_and_keep_the_value_of_the_vector() {
     assert_eq!(instant(&source, "a < b", 0), ["{__name__=\"a\"} 1"]);
     assert_eq!(instant(&source, "b > on() a", 0), ["{} 2"]);
     assert_eq!(instant(&source, "1 > bool 2", 0), ["0"]);
-    assert!(ask(&source, "1 > 2", 0).unwrap_err().contains("BOOL"));
+    assert!(ask(&source, "1 > 2", 0).unwrap_err().contains("the `bool` modifier"));
 }
 
 #[test]
@@ -351,26 +363,37 @@ fn labels_are_replaced_and_joined() {
 }
 
 #[test]
-fn what_is_not_supported_says_so_and_where() {
+fn what_needs_a_setting_says_so_and_where() {
     let refused = |text: &str| Plan::parse(text).unwrap_err().to_string();
-    assert_eq!(refused("sum(up @ 5)"), "not supported yet: the `@` modifier at column 8");
-    assert_eq!(refused("max_over_time(rate(up[1m])[5m:1m])"), "not supported yet: subqueries at column 30");
-    assert_eq!(refused("1 + day_of_week()"), "not supported yet: the function `day_of_week` at column 5");
-    assert_eq!(refused("limitk(1, up)"), "not supported yet: the aggregation `limitk` at column 1");
-    assert_eq!(refused("a + fill(0) b"), "not supported yet: `fill` modifiers at column 5");
-    assert_eq!(refused("up{a=\"b\" or c=\"d\"}"), "not supported yet: `or` between matchers at column 10");
+    assert_eq!(
+        refused("1 + limitk(1, up)"),
+        "`1 + limitk(1, up)` is not a PromQL expression: `limitk` needs the setting `experimental_functions` at \
+         column 5"
+    );
+    assert!(refused("info(up)").contains("the function `info` needs the setting `experimental_functions`"));
+    assert!(refused("a + fill(0) b").contains("`fill` modifiers need the setting `fill_modifiers`"));
+    assert!(
+        refused("rate(a[5m] smoothed)").contains("needs the setting `extended_range_selectors` at column 12")
+    );
+    assert!(refused("rate(a[2 * 5m])").contains("needs the setting `duration_expressions`"));
+    assert!(refused("a\n+ offset 5m").ends_with("at line 2, column 10"), "{}", refused("a\n+ offset 5m"));
 }
 
 #[test]
 fn what_is_no_promql_is_shown_with_what_is_wrong() {
     let refused = |text: &str| Plan::parse(text).unwrap_err().to_string();
     assert_eq!(refused("sum(up"), "`sum(up` is not a PromQL expression: unclosed `(` at column 4");
-    assert!(refused("rate(up)").starts_with("`rate(up)` is not a PromQL expression: expected type matrix"));
-    assert!(refused("{job=~\".*\"}").contains("non-empty matcher"));
-    assert!(refused("nonsense(up)").contains("unknown function with name 'nonsense'"));
-    assert!(refused("").contains("no expression"));
+    assert!(
+        refused("rate(up)").starts_with("`rate(up)` is not a PromQL expression: an instant vector stands")
+    );
+    assert!(refused("{job=~\".*\"}").contains("matcher that does not match the empty value"));
+    assert!(refused("nonsense(up)").contains("there is no function `nonsense` at column 1"));
+    assert!(refused("").contains("expected an expression"));
     assert!(refused("up{job=~\"(\"}").contains("is not a regular expression"));
-    assert!(refused("exp(NaN)").contains("a scalar stands where an instant vector is expected"));
+    assert!(
+        refused("exp(NaN)")
+            .contains("a scalar stands where an instant vector is expected in `exp` at column 5")
+    );
 }
 
 #[test]

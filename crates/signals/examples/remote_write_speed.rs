@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use signals::remote_write::Decoder;
+use signals::remote_write::{Decoder, Version};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("usage: remote_write_speed FILE")?;
@@ -17,11 +17,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some((length, after)) = rest.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length) as usize;
         let body = after.get(4..4 + length).ok_or("the last body is cut")?;
-        let decoded = decoder.decode(body)?;
-        samples += decoded.samples_count();
-        for series in decoded.series() {
-            label_bytes += series.labels().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        }
+        decoder.decode(body, Version::V1, |batch| {
+            samples += batch.samples_count();
+            for series in batch.series() {
+                let bytes = |(name, value): &(&str, &str)| name.len() + value.len();
+                label_bytes += series.labels().iter().map(bytes).sum::<usize>();
+            }
+        })?;
         requests += 1;
         rest = &after[4 + length..];
     }

@@ -28,3 +28,21 @@ pub const WRITE_SAMPLES_MAX: usize = 2_000_000;
 pub const WRITE_SERIES_MAX: usize = 500_000;
 /// Refused series that the answer to one remote write request describes; the rest is only counted.
 pub const WRITE_REFUSED_SHOWN_MAX: usize = 20;
+/// Labels of all series and exemplars of one remote write request; a request with more is refused.
+pub const WRITE_LABELS_MAX: usize = 4_000_000;
+/// Strings in the table of one remote write 2.0 request; a request with more is refused.
+pub const WRITE_SYMBOLS_MAX: usize = 2_000_000;
+/// Buckets of all native histograms of one remote write request; a request with more is refused.
+pub const WRITE_BUCKETS_MAX: usize = 2_000_000;
+/// Exemplars, and metadata entries, of one remote write request; a request with more of one is refused.
+pub const WRITE_EXTRAS_MAX: usize = 500_000;
+/// Buckets, and custom bounds, of one native histogram; one with more is refused with its series named.
+pub const HISTOGRAM_BUCKETS_MAX: usize = 10_000;
+/// Spans of one native histogram; one with more is refused with its series named.
+pub const HISTOGRAM_SPANS_MAX: usize = 10_000;
+/// Characters of the labels of one exemplar, as OpenMetrics has it; one with more is refused.
+pub const EXEMPLAR_CHARS_MAX: usize = 128;
+/// Bytes of a decoded request body that a decoder keeps for the next one; a larger buffer is given back.
+pub const WRITE_BUFFER_BYTES_KEPT: usize = 8 << 20;
+/// Entries of a decoder's lists that it keeps room for; longer ones are given back.
+pub const WRITE_ENTRIES_KEPT: usize = 200_000;

@@ -16,6 +16,10 @@ pub enum Format {
     Events,
     /// The Prometheus text format.
     Exposition,
+    /// OpenMetrics text.
+    OpenMetrics,
+    /// The protobuf exposition format.
+    MetricFamilies,
     /// Prometheus remote write.
     RemoteWrite,
 }
@@ -68,6 +72,8 @@ impl Refuse for Malformed {
             Format::NginxStatus => "malformed_nginx_status",
             Format::Events => "malformed_events",
             Format::Exposition => "malformed_exposition",
+            Format::OpenMetrics => "malformed_openmetrics",
+            Format::MetricFamilies => "malformed_metric_families",
             Format::RemoteWrite => "malformed_remote_write",
         }
     }

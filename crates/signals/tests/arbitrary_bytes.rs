@@ -4,8 +4,8 @@
 use kernel::{Span, Timestamp};
 use proptest::prelude::*;
 use signals::access_log::{self, DateCache};
-use signals::exposition::{self, Entry};
-use signals::remote_write::Decoder;
+use signals::exposition::{self, Entry, Histograms, Protocol, Rules};
+use signals::remote_write::{Batch, Decoder, Version};
 use signals::replay::{LogFormat, Replay};
 use signals::{FailedWhen, events, nginx_status};
 
@@ -24,22 +24,22 @@ fn every_parser(bytes: &[u8]) {
     let report = events::parse(bytes, |event| assert!(event.count > 0 && !event.service.is_empty()));
     assert!(report.errors.len() as u64 <= report.refused);
     let _ = nginx_status::parse(bytes);
-    let mut samples = 0;
-    let count = exposition::parse(bytes, |entry| samples += u64::from(matches!(entry, Entry::Sample(_))));
-    if let Ok(count) = count {
-        assert_eq!(count, samples);
+    for protocol in [Protocol::Text, Protocol::OpenMetrics, Protocol::MetricFamilies] {
+        for rules in [Rules::Grammar, Rules::Strict] {
+            let mut samples = 0;
+            let count = exposition::parse(bytes, protocol, rules, BOTH, |entry| {
+                samples += u64::from(matches!(entry, Entry::Sample(_) | Entry::Histogram(_)));
+            });
+            if let Ok(count) = count {
+                assert_eq!(count, samples);
+            }
+        }
     }
     let mut decoder = Decoder::default();
-    let _ = decoder.decode(bytes);
     let wrapped = snap::raw::Encoder::new().compress_vec(bytes).expect("small");
-    if let Ok(decoded) = decoder.decode(&wrapped) {
-        for series in decoded.series() {
-            let names: Vec<&str> = series.labels().map(|(name, _)| name).collect();
-            assert!(names.is_sorted_by(|a, b| a < b) && names.contains(&"__name__"));
-            assert!(series.labels().all(|(name, value)| !name.is_empty() && !value.is_empty()));
-        }
-        let samples: usize = decoded.series().map(|series| series.samples().len()).sum();
-        assert_eq!(samples, decoded.samples_count());
+    for version in [Version::V1, Version::V2] {
+        let _ = decoder.decode(bytes, version, |_| ());
+        let _ = decoder.decode(&wrapped, version, holds_together);
     }
     for format in [LogFormat::Combined, LogFormat::Json, LogFormat::NginxPlusStatus] {
         let mut replay =
@@ -55,6 +55,26 @@ fn every_parser(bytes: &[u8]) {
         let _ = text.parse::<FailedWhen>();
         let _ = text.parse::<LogFormat>();
     }
+}
+
+const BOTH: Histograms = Histograms { native: true, classic_too: true };
+
+fn text(body: &[u8], entry: impl FnMut(Entry<'_, '_>)) -> Result<u64, signals::Malformed> {
+    exposition::parse(body, Protocol::Text, Rules::Strict, BOTH, entry)
+}
+
+fn holds_together(batch: &Batch<'_>) {
+    for series in batch.series() {
+        let names: Vec<&str> = series.labels().iter().map(|(name, _)| *name).collect();
+        assert!(names.is_sorted_by(|a, b| a < b) && names.contains(&"__name__"));
+        assert!(series.labels().iter().all(|(name, value)| !name.is_empty() && !value.is_empty()));
+        assert!(series.histograms().iter().all(|stamped| stamped.histogram.check().is_ok()));
+        for exemplar in series.exemplars() {
+            assert!(exemplar.labels.is_sorted_by(|a, b| a.0 < b.0));
+        }
+    }
+    let samples: usize = batch.series().map(|series| series.samples().len()).sum();
+    assert_eq!(samples, batch.samples_count());
 }
 
 const GOOD: [&[u8]; 6] = [
@@ -109,10 +129,10 @@ fn the_good_examples_are_good() {
     assert!(access_log::parse(GOOD[0]).is_ok());
     assert!(events::parse_line(GOOD[1]).is_ok());
     assert!(nginx_status::parse(GOOD[2]).is_ok());
-    assert_eq!(exposition::parse(GOOD[3], |_| {}), Ok(2));
+    assert_eq!(text(GOOD[3], |_| {}), Ok(2));
     let mut decoder = Decoder::default();
     let body = snap::raw::Encoder::new().compress_vec(GOOD[4]).unwrap();
-    assert_eq!(decoder.decode(&body).map(|decoded| decoded.samples_count()), Ok(1));
+    assert_eq!(decoder.decode(&body, Version::V1, |batch| batch.samples_count()), Ok(1));
     assert!(std::str::from_utf8(GOOD[5]).unwrap().parse::<FailedWhen>().is_ok());
     GOOD.iter().for_each(|good| every_parser(good));
 }
@@ -192,7 +212,7 @@ proptest! {
         let at_text = at.map_or(String::new(), |at| format!(" {at}"));
         let line = format!("{name}{{{}}} {value:?}{at_text}\n", labels.join(","));
         let mut seen = None;
-        let count = exposition::parse(line.as_bytes(), |entry| {
+        let count = text(line.as_bytes(), |entry| {
             if let Entry::Sample(sample) = entry {
                 let values: Vec<String> = sample.labels.iter().map(|(_, value)| value.to_string()).collect();
                 seen = Some((sample.name.to_owned(), values, sample.value.to_bits(), sample.timestamp_ms));
@@ -247,16 +267,19 @@ proptest! {
         let series = field(1, &parts.concat());
         let body = snap::raw::Encoder::new().compress_vec(&[series.clone(), series].concat()).unwrap();
         let mut decoder = Decoder::default();
-        let decoded = decoder.decode(&body).unwrap();
-        prop_assert_eq!((decoded.series().len(), decoded.refused_count), (2, 0));
         let mut expected: Vec<(&str, &str)> =
             labels.iter().map(|(name, (value, _))| (name.as_str(), value.as_str())).collect();
         expected.push(("__name__", "up"));
         expected.sort_unstable();
-        for series in decoded.series() {
-            prop_assert_eq!(series.labels().collect::<Vec<_>>(), expected.clone());
-            let read: Vec<_> = series.samples().iter().map(|s| (s.value.to_bits(), s.at.as_millis())).collect();
-            prop_assert_eq!(read, samples.iter().map(|(v, at)| (v.to_bits(), *at)).collect::<Vec<_>>());
-        }
+        let read = decoder.decode(&body, Version::V1, |batch| {
+            prop_assert_eq!((batch.series().len(), batch.refused_count), (2, 0));
+            for series in batch.series() {
+                prop_assert_eq!(series.labels(), expected.as_slice());
+                let read: Vec<_> = series.samples().iter().map(|(at, value)| (value.to_bits(), *at)).collect();
+                prop_assert_eq!(read, samples.iter().map(|(v, at)| (v.to_bits(), *at)).collect::<Vec<_>>());
+            }
+            Ok(())
+        });
+        read.expect("it is well-formed")?;
     }
 }

@@ -1,13 +1,16 @@
 //! `swan`: one program with which a team keeps an online service available.
 
+mod backtest;
 mod cli;
 mod clock;
 mod config;
 mod data_dir;
 mod demo;
 mod failure;
+mod intake;
 mod own_metrics;
 mod ports;
+mod rule_tests;
 mod runtime;
 mod serve;
 

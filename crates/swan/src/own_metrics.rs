@@ -9,6 +9,8 @@ use std::time::Duration;
 use facts::configuration::Channel;
 use oncall::Outcome;
 
+use crate::ports::prometheus::RuleBook;
+
 /// Upper bounds of the buckets of request durations, in seconds.
 const BUCKETS_SECONDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 10.0];
 
@@ -19,6 +21,8 @@ pub(crate) struct OwnCounters {
     rules_failed: AtomicU64,
     deliveries: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     requests: Mutex<BTreeMap<(String, u16), Requests>>,
+    /// How each rule fared when it was last evaluated.
+    pub(crate) rule_book: Arc<RuleBook>,
 }
 
 #[derive(Default)]

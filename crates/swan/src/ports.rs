@@ -1,5 +1,7 @@
 //! The binary's side of what the HTTP doors need: thin, and without a decision of its own.
 
+pub(crate) mod prometheus;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ const SESSION_LASTS: Span = Span::from_days(14);
 
 /// How far ahead of our clock a sample may be. Without a bound, one mistaken clock would make everything after it too
 /// old for its series.
-const AHEAD_MAX: Span = Span::from_mins(10);
+pub(crate) const AHEAD_MAX: Span = Span::from_mins(10);
 
 /// The metrics store as the doors see it.
 pub(crate) struct SamplesPort {
@@ -223,6 +225,6 @@ fn not_kept(doing: &'static str) -> impl FnOnce(DirectoryError) -> NotKept {
     }
 }
 
-fn failed(doing: &'static str, fault: &dyn std::error::Error) -> Fault {
+pub(crate) fn failed(doing: &'static str, fault: &dyn std::error::Error) -> Fault {
     Fault { doing, detail: in_full(fault) }
 }

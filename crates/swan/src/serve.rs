@@ -4,6 +4,7 @@
 //! (SIGTERM, SIGINT): close the doors, let what was accepted become durable, keep a snapshot, leave. A fault of the
 //! journal ends the process at once; the next start replays it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +18,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use web::ports::Ports;
 
+use crate::backtest::BacktestPort;
 use crate::clock::{Clock, WallClock};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
+use crate::intake::IntakePort;
 use crate::own_metrics::{OwnCounters, OwnMetrics};
+use crate::ports::prometheus::{ProcessPort, StoragePort, about};
 use crate::ports::{ConfigurationsPort, DirectoryPort, JournalPort, SamplesPort, prepare};
 use crate::runtime::crash_watch::CrashWatch;
 use crate::runtime::delivery::{Deliverer, Line, Outbox};
@@ -28,6 +32,7 @@ use crate::runtime::engine_loop::{EngineLoop, Handle, Listener, SNAPSHOT_VERSION
 use crate::runtime::instruments::{Instruments, submit};
 use crate::runtime::requests::RequestCounter;
 use crate::runtime::rules::arrivals::Arrivals;
+use crate::runtime::scrape::{self, Book, ScrapeTools};
 use crate::runtime::supervisor::{Herald, InForce, supervise};
 use crate::runtime::{heartbeats, maintenance, secrets};
 
@@ -47,6 +52,20 @@ pub(crate) struct Options {
     pub(crate) public_url: Option<String>,
     /// Every acknowledged sample survives power loss, at the price of an fsync each.
     pub(crate) sync_each_append: bool,
+}
+
+impl Options {
+    /// By the names that Prometheus has for the same.
+    fn flags(&self) -> BTreeMap<String, String> {
+        let config = self.config.as_ref().map_or_else(String::new, |path| path.display().to_string());
+        let flags = [
+            ("config.file", config),
+            ("storage.tsdb.path", self.data.display().to_string()),
+            ("web.external-url", self.public_url.clone().unwrap_or_default()),
+            ("web.listen-address", self.listen.to_string()),
+        ];
+        flags.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 /// Runs until a signal, or until the journal fails.
@@ -152,6 +171,20 @@ impl Parts {
             arrivals,
             http: egress::http::Client::new(network.clone()),
         };
+        let book = Arc::new(Book::default());
+        let intake: Arc<dyn web::ports::Intake> = Arc::new(IntakePort {
+            samples: Arc::clone(&samples),
+            store: Arc::clone(&self.store),
+            arrivals: Arc::clone(&tools.arrivals),
+            clock: Arc::clone(&self.clock),
+            book: Arc::clone(&book),
+        });
+        let scraping = ScrapeTools {
+            instruments: tools.clone(),
+            intake: Arc::clone(&intake),
+            book: Arc::clone(&book),
+            directory: self.directory.clone(),
+        };
         let deliverer = Deliverer {
             tools: tools.clone(),
             directory: self.directory.clone(),
@@ -162,9 +195,10 @@ impl Parts {
         let tasks = vec![
             tokio::spawn(deliverer.run(line)),
             tokio::spawn(supervise(tools, Arc::clone(&counters), self.in_force.clone())),
+            tokio::spawn(scrape::run(scraping, self.in_force.clone())),
         ];
         let upkeep = tokio::spawn(maintenance::run(Arc::clone(&self.store), Arc::clone(&self.clock)));
-        let ports = self.ports(samples, series, requests, counters);
+        let ports = self.ports(samples, intake, book, series, requests, counters);
         let doors = web::Doors {
             trust_loopback: self.options.trust_loopback,
             public_url: self.public_url,
@@ -178,6 +212,8 @@ impl Parts {
     fn ports(
         &self,
         samples: Arc<dyn web::ports::Samples>,
+        intake: Arc<dyn web::ports::Intake>,
+        targets: Arc<Book>,
         series: Arc<dyn promql::SeriesSource>,
         requests: Arc<RequestCounter>,
         counters: Arc<OwnCounters>,
@@ -187,9 +223,19 @@ impl Parts {
             in_force.borrow().as_ref().is_some_and(|config| config.heartbeats.contains_key(heartbeat))
         };
         let engine: Arc<dyn engine::port::Port> = Arc::new(self.handle.clone());
+        let backtest_series = Arc::clone(&series);
         Ports {
             engine: Arc::clone(&engine),
             samples: Arc::clone(&samples),
+            storage: Arc::new(StoragePort {
+                store: Arc::clone(&self.store),
+                snapshots: self.options.data.join("snapshots"),
+                clock: Arc::clone(&self.clock),
+            }),
+            rules: Arc::clone(&counters.rule_book) as _,
+            process: Arc::new(ProcessPort { about: about(self.clock.now(), self.options.flags()) }),
+            intake,
+            targets,
             series,
             requests,
             heartbeats: Arc::new(heartbeats::Door {
@@ -207,6 +253,7 @@ impl Parts {
                 directory: self.directory.clone(),
                 file: self.options.config.as_ref().map(|path| path.display().to_string()),
             }),
+            backtests: Arc::new(BacktestPort::new(backtest_series)),
             clock: Arc::new(WallClock),
             own_metrics: Arc::new(OwnMetrics {
                 counters,
@@ -254,7 +301,7 @@ impl Server {
     }
 }
 
-fn replay(data: &DataDir) -> Result<(Engine, Journal<SqliteLog>), Failure> {
+pub(crate) fn replay(data: &DataDir) -> Result<(Engine, Journal<SqliteLog>), Failure> {
     let log = SqliteLog::open(&data.path("journal.db")).map_err(Failure::fault("open the journal"))?;
     let journal = Journal::open(log).map_err(Failure::fault("open the journal"))?;
     let restore = |snapshot: &journal::Snapshot| {
@@ -267,7 +314,7 @@ fn replay(data: &DataDir) -> Result<(Engine, Journal<SqliteLog>), Failure> {
     Ok((replayed.state, journal))
 }
 
-fn open_samples(data: &DataDir, sync_each_append: bool) -> Result<metrics::MetricsStore, Failure> {
+pub(crate) fn open_samples(data: &DataDir, sync_each_append: bool) -> Result<metrics::MetricsStore, Failure> {
     let fsync = if sync_each_append { metrics::Fsync::EachAppend } else { metrics::Fsync::EverySecond };
     let config = metrics::Config { fsync, ..metrics::Config::default() };
     let opened = metrics::MetricsStore::open(Arc::new(metrics::StdDisk), data.path("metrics"), config);

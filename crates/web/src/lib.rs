@@ -9,6 +9,7 @@ mod answer;
 mod body;
 mod doors;
 mod foreign;
+pub mod native;
 mod pages;
 pub mod ports;
 mod v1;
@@ -30,6 +31,10 @@ pub mod limits {
     pub const ROWS_MAX: usize = 1_000;
     /// Bytes of a form that a person fills in.
     pub const FORM_BYTES_MAX: usize = 128 << 10;
+    /// Samples of one imported body; a body with more is refused.
+    pub const IMPORTED_SAMPLES_MAX: usize = 500_000;
+    /// Labels that the parameters of one import add; more are refused.
+    pub const EXTRA_LABELS_MAX: usize = 20;
     /// Wrong passwords in a row for one person, after which sign-in waits.
     pub const SIGN_IN_FAILURES_MAX: u32 = 10;
 }

@@ -3,11 +3,22 @@
 //!
 //! All calls are synchronous and short, but for those that say otherwise; they may be made from an async handler.
 
+mod prometheus;
+
 use std::sync::Arc;
 
 use facts::{Configuration, Entry, Seq, Stream};
 use kernel::{Actor, HeartbeatId, PageId, PersonId, Timestamp};
 use serde::{Deserialize, Serialize};
+
+pub use crate::v1::backtest::{
+    BacktestAsked, BacktestRefusal, BacktestReport, BacktestSetting, Backtests, Catch, Difference, Firing,
+    IncidentReport, RuleReport, RulesReport, Stretch,
+};
+pub use prometheus::{
+    About, ActiveTarget, DroppedTarget, Evaluation, FamilyMetadata, Metadata, Process, Ranked, RuleHealth,
+    Storage, StorageStats, TargetHealth, Targets,
+};
 
 /// Everything that a handler may reach.
 #[derive(Clone)]
@@ -16,8 +27,18 @@ pub struct Ports {
     pub engine: Arc<dyn engine::port::Port>,
     /// Takes samples.
     pub samples: Arc<dyn Samples>,
+    /// Takes everything that senders and targets say of series.
+    pub intake: Arc<dyn Intake>,
     /// Answers queries.
     pub series: Arc<dyn promql::SeriesSource>,
+    /// Looks after the samples' store.
+    pub storage: Arc<dyn Storage>,
+    /// Knows what is scraped.
+    pub targets: Arc<dyn Targets>,
+    /// Knows how rules fare.
+    pub rules: Arc<dyn RuleHealth>,
+    /// Knows the process.
+    pub process: Arc<dyn Process>,
     /// Takes request events.
     pub requests: Arc<dyn Requests>,
     /// Takes heartbeats.
@@ -28,6 +49,8 @@ pub struct Ports {
     pub directory: Arc<dyn Directory>,
     /// Judges and applies configurations.
     pub configurations: Arc<dyn Configurations>,
+    /// Tests rules over stored history.
+    pub backtests: Arc<dyn Backtests>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Shows Swan's own metrics as Prometheus text.
@@ -77,6 +100,57 @@ pub trait Samples: Send + Sync {
     /// # Errors
     /// When the log cannot be written; then nothing of the batch was acknowledged.
     fn append(&self, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault>;
+}
+
+/// Everything that a request or a scrape says of one series.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured<'a> {
+    /// Sorted by name, each name once, the metric's name as `__name__`.
+    pub labels: &'a [(&'a str, &'a str)],
+    /// Milliseconds since the epoch, and the value.
+    pub samples: &'a [(i64, f64)],
+    /// Milliseconds since the epoch, and the histogram.
+    pub histograms: &'a [(i64, promql::Histogram)],
+    /// Examples of what was counted.
+    pub exemplars: &'a [Exemplar<'a>],
+}
+
+/// An example of what a series counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exemplar<'a> {
+    /// Sorted by name, each name once.
+    pub labels: Vec<(&'a str, &'a str)>,
+    /// What was observed.
+    pub value: f64,
+    /// Milliseconds since the epoch.
+    pub at_ms: i64,
+}
+
+/// What became of a batch of measurements.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Samples that are kept.
+    pub samples: u64,
+    /// Native histograms that are kept.
+    pub histograms: u64,
+    /// Exemplars that are kept.
+    pub exemplars: u64,
+    /// What was refused of all three.
+    pub refused: u64,
+    /// The first refusal, with its series, in words.
+    pub first_refusal: Option<String>,
+}
+
+/// Takes everything that senders and targets say of series.
+pub trait Intake: Send + Sync {
+    /// Keeps what can be kept; it survives kill -9 once this returns.
+    ///
+    /// # Errors
+    /// When the log cannot be written; then nothing of the batch was acknowledged.
+    fn take(&self, batch: &[Measured<'_>]) -> Result<Taken, Fault>;
+
+    /// Notes what metrics mean. It is bounded and may be forgotten.
+    fn note(&self, meanings: &[(&str, Metadata)]);
 }
 
 /// Requests that were counted under one name in one moment.

@@ -51,6 +51,15 @@ pub enum Fault {
         /// The response's status, if its head had arrived.
         status: Option<StatusCode>,
     },
+    /// Unpacking a compressed body.
+    #[error("could not unpack what `{host}` answered")]
+    Unpack {
+        /// What answered.
+        host: String,
+        /// What is wrong with it.
+        #[source]
+        source: std::io::Error,
+    },
     /// There is one redirect more than are followed.
     #[error("`{host}` redirects once more after {max} redirects")]
     TooManyRedirects {
@@ -129,7 +138,8 @@ impl Fault {
             Self::Header { .. }
             | Self::Build { .. }
             | Self::TooManyRedirects { .. }
-            | Self::Encoded { .. } => Advice::GiveUp,
+            | Self::Encoded { .. }
+            | Self::Unpack { .. } => Advice::GiveUp,
             Self::Unreached(unreached) => unreached.advice(),
             Self::Exchange { written, .. } | Self::TimedOut { written, status: None, .. } => {
                 if *written {

@@ -34,6 +34,7 @@ use url::{Position, Url};
 use crate::guard::{self, Origin, Refusal};
 use crate::limits::{REDIRECTS_MAX, RESPONSE_BODY_BYTES_MAX, RESPONSE_HEAD_BYTES_MAX, TIMEOUT_MAX};
 use crate::network::{Network, Phase, Phases, Place, Stream, Unreached};
+use crate::tls::Tls;
 
 pub use fault::Fault;
 pub(crate) use fault::excerpt;
@@ -82,13 +83,15 @@ pub struct Request {
     pub limits: Limits,
     /// Who named the destination.
     pub origin: Origin,
+    /// The response may come compressed by gzip; it is not unpacked here.
+    pub accepts_gzip: bool,
 }
 
 impl Request {
     /// A request without headers and body, with the default limits.
     pub fn new(method: Method, url: Url, timeout: Duration, origin: Origin) -> Self {
         let (headers, body, limits) = (HeaderMap::new(), Bytes::new(), Limits::default());
-        Self { method, url, headers, body, timeout, limits, origin }
+        Self { method, url, headers, body, timeout, limits, origin, accepts_gzip: false }
     }
 }
 
@@ -128,6 +131,12 @@ impl Client {
     /// A client on this network.
     pub fn new(network: Network) -> Self {
         Self { network }
+    }
+
+    /// A client on the same network that speaks TLS in another way.
+    #[must_use]
+    pub fn with_tls(&self, tls: Tls) -> Self {
+        Self { network: self.network.with_tls(tls) }
     }
 
     /// Sends one request and reads its whole response.
@@ -286,7 +295,8 @@ fn message(request: &Request) -> Result<hyper::Request<Full<Bytes>>, Fault> {
     headers.extend(request.headers.clone());
     headers.entry(header::HOST).or_insert(authority);
     headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static("swan"));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let encodings = if request.accepts_gzip { "gzip" } else { "identity" };
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encodings));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     Ok(message)
 }

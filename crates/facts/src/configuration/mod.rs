@@ -7,6 +7,7 @@
 mod alerting;
 mod measuring;
 mod people;
+mod scraping;
 mod services;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use alerting::*;
 pub use measuring::*;
 pub use people::*;
+pub use scraping::*;
 pub use services::*;
 
 /// A configuration took effect; the one before no longer does, but for pages that are running.
@@ -42,6 +44,9 @@ pub struct Configuration {
     pub access_logs: BTreeMap<String, AccessLog>,
     /// Targets that are scraped.
     pub scrape: Vec<ScrapeJob>,
+    /// Targets that are found and scraped as Prometheus's configuration says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scrape_configs: Vec<ScrapeConfig>,
     /// Measurements from outside.
     pub checks: BTreeMap<CheckId, Check>,
     /// Signals that must arrive.

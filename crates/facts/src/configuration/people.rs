@@ -194,4 +194,6 @@ pub enum SecretRef {
     Env(String),
     /// A file; its trailing newline is not part of the secret.
     File(String),
+    /// The directory, under this name: it stood in a file of the configuration.
+    Directory(String),
 }

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use super::{Opening, VERSION};
 use crate::SeriesRef;
-use crate::chunk::Chunk;
+use crate::chunk::Run;
+use crate::exemplars::Exemplar;
 use crate::fault::OpenFault;
-use crate::head::Series;
+use crate::head::{HistogramRun, Newest, Parts};
 use crate::index::BorrowedLabels;
+use crate::wal::tell_exemplar;
 use crate::wire::{self, Cursor, kind};
 
 /// Whom a checkpoint is told. An error says what is wrong with the record.
@@ -20,8 +22,11 @@ pub(crate) trait Audience {
         &mut self,
         series: SeriesRef,
         labels: &BorrowedLabels<'_>,
-        samples: Series,
+        source: &str,
+        parts: Parts,
     ) -> Result<(), &'static str>;
+    /// An exemplar.
+    fn exemplar(&mut self, series: SeriesRef, exemplar: &Exemplar<'_>);
 }
 
 const SHORT: &str = "the record ends within an entry";
@@ -53,6 +58,12 @@ pub(crate) fn load(
                 opened = true;
             }
             kind::PAGE if opened => series_count += tell_page(&mut cursor, audience).map_err(corrupt)?,
+            kind::EXEMPLARS if opened => {
+                while !cursor.is_empty() {
+                    let each = &mut |series, exemplar: &Exemplar<'_>| audience.exemplar(series, exemplar);
+                    tell_exemplar(&mut cursor, each).ok_or_else(|| corrupt(SHORT))?;
+                }
+            }
             kind::END if opened => {
                 if cursor.u64() != Some(series_count) {
                     return Err(corrupt("series are missing"));
@@ -108,29 +119,39 @@ fn tell_page(cursor: &mut Cursor<'_>, audience: &mut dyn Audience) -> Result<u64
     let mut series_count = 0;
     while !cursor.is_empty() {
         let series = SeriesRef(cursor.u32().ok_or(SHORT)?);
+        let source = cursor.varint().and_then(|number| texts.get(usize::try_from(number).ok()?).copied());
+        let source = source.ok_or(SHORT)?;
         labels.clear();
         for _ in 0..cursor.count().ok_or(SHORT)? {
             let mut text = || texts.get(cursor.varint()? as usize).copied();
             labels.push((text().ok_or(SHORT)?, text().ok_or(SHORT)?));
         }
-        let samples = read_samples(cursor).ok_or(SHORT)?;
-        audience.series(series, &labels, samples)?;
+        audience.series(series, &labels, source, read_parts(cursor).ok_or(SHORT)?)?;
         series_count += 1;
     }
     Ok(series_count)
 }
 
-fn read_samples(cursor: &mut Cursor<'_>) -> Option<Series> {
-    let closed_count = cursor.count()?;
-    let closed = (0..closed_count).map(|_| read_chunk(cursor)).collect::<Option<Vec<_>>>()?;
-    let open = if cursor.varint()? == 0 { None } else { Some(read_chunk(cursor)?) };
-    let late_count = cursor.count()?;
-    let late = (0..late_count).map(|_| Some((cursor.i64()?, cursor.f64()?))).collect::<Option<Vec<_>>>()?;
-    Some(Series::from_parts(closed, open.as_ref(), late))
-}
-
-fn read_chunk(cursor: &mut Cursor<'_>) -> Option<Chunk> {
-    let first_ms = cursor.i64()?;
-    let last_ms = first_ms.wrapping_add(cursor.varint()?.cast_signed());
-    Some(Chunk { first_ms, last_ms, count: cursor.u16()?, stream: cursor.bytes()?.into() })
+fn read_parts(cursor: &mut Cursor<'_>) -> Option<Parts> {
+    let mut newest_ms = || {
+        let (is_some, newest_ms) = (cursor.varint()? != 0, cursor.signed()?);
+        Some(is_some.then_some(newest_ms))
+    };
+    let newest = Newest { float_ms: newest_ms()?, histogram_ms: newest_ms()? };
+    let mut parts = Parts { newest, ..Parts::default() };
+    loop {
+        let what = cursor.u8()?;
+        if what == 0 {
+            return Some(parts);
+        }
+        let first_ms = cursor.i64()?;
+        let last_ms = first_ms.wrapping_add(cursor.varint()?.cast_signed());
+        let (count, stream) = (cursor.u16()?, cursor.bytes()?.into());
+        match what {
+            1 => parts.in_order.push(Run { first_ms, last_ms, count, stream }),
+            2 => parts.late.push(Run { first_ms, last_ms, count, stream }),
+            3 => parts.histograms.push(HistogramRun { first_ms, last_ms, count, stream }),
+            _ => return None,
+        }
+    }
 }

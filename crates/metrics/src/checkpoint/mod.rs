@@ -17,7 +17,7 @@ pub(crate) use load::{Audience, load};
 pub(crate) use write::CheckpointWriter;
 
 /// The version of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a checkpoint begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,17 +35,7 @@ pub(crate) fn path(dir: &Path, first_segment: u64) -> PathBuf {
     dir.join(format!("{first_segment:08}.checkpoint"))
 }
 
-/// Its path while it is written.
-pub(crate) fn unfinished_path(dir: &Path, first_segment: u64) -> PathBuf {
-    dir.join(format!("{first_segment:08}.checkpoint.unfinished"))
-}
-
 /// The first segment after the checkpoint of this file name; `None` for another file.
 pub(crate) fn number(name: &str) -> Option<u64> {
     name.strip_suffix(".checkpoint").and_then(|digits| digits.parse().ok())
-}
-
-/// Whether the file name is one that a checkpoint has while it is written.
-pub(crate) fn is_unfinished(name: &str) -> bool {
-    name.strip_suffix(".unfinished").is_some_and(|name| number(name).is_some())
 }

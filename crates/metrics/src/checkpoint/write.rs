@@ -1,8 +1,9 @@
 //! Writing a checkpoint.
 //!
-//! A page is a dictionary of texts, then series: ref (u32), labels as pairs of numbers in the dictionary, closed
-//! chunks, the open chunk, late samples. A chunk is its first timestamp (i64), the distance to its last (varint),
-//! its count (u16) and its stream.
+//! A page is a dictionary of texts, then series: ref (u32), the source and the labels as numbers in the dictionary,
+//! the newest timestamps of floats and of histograms (a flag and a signed varint each), then runs until a zero byte: 1 for
+//! floats in order, 2 for late ones, 3 for histograms; the first timestamp (i64), the distance to the last (varint),
+//! the count (u16) and the stream.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,19 +11,22 @@ use std::sync::Arc;
 
 use super::{Opening, VERSION};
 use crate::SeriesRef;
-use crate::chunk::Chunk;
+use crate::chunk::Packer;
 use crate::disk::{DiskFile, write_all};
-use crate::head::Series;
-use crate::index::{Index, Symbol};
+use crate::exemplars::{Exemplar, Ring};
+use crate::head::{Part, Series};
+use crate::index::Index;
 use crate::limits::RECORD_BYTES;
-use crate::wire::{self, kind, put_bytes, put_varint};
+use crate::wal::put_exemplar;
+use crate::wire::{self, kind, put_bytes, put_signed, put_varint};
 
 /// A checkpoint on its way to a file.
 #[derive(Debug)]
 pub(crate) struct CheckpointWriter {
     file: Arc<dyn DiskFile>,
     buffer: Vec<u8>,
-    dictionary: BTreeMap<Symbol, u32>,
+    packer: Packer,
+    dictionary: BTreeMap<Box<str>, u32>,
     texts: Vec<u8>,
     series: Vec<u8>,
     series_count: u64,
@@ -42,6 +46,7 @@ impl CheckpointWriter {
         Self {
             file,
             buffer,
+            packer: Packer::default(),
             dictionary: BTreeMap::new(),
             texts: Vec::new(),
             series: Vec::new(),
@@ -52,29 +57,53 @@ impl CheckpointWriter {
 
     /// Adds a series to the page, in memory. Symbols are only good until the index is unlocked, so
     /// [`end_page`](Self::end_page) comes before that.
-    pub(crate) fn series(&mut self, series: SeriesRef, index: &Index, samples: &Series) {
+    pub(crate) fn series(&mut self, series: SeriesRef, index: &Index, samples: &Series, with_leaving: bool) {
         self.series_count += 1;
         self.series.extend_from_slice(&series.0.to_le_bytes());
-        let labels = index.symbols_of(series);
-        put_varint(&mut self.series, labels.len() as u64);
-        for symbol in labels.iter().flat_map(|(name, value)| [*name, *value]) {
-            let next = self.dictionary.len() as u32;
-            let number = *self.dictionary.entry(symbol).or_insert_with(|| {
-                put_bytes(&mut self.texts, index.symbols().text(symbol).as_bytes());
-                next
-            });
-            put_varint(&mut self.series, u64::from(number));
+        let source = self.text(index.source_of(series));
+        put_varint(&mut self.series, u64::from(source));
+        let labels = index.texts(series).into_iter().flatten();
+        put_varint(&mut self.series, index.pairs_of(series).len() as u64);
+        for (name, value) in labels {
+            for text in [name, value] {
+                let number = self.text(text);
+                put_varint(&mut self.series, u64::from(number));
+            }
         }
-        let (closed, open, late) = samples.parts();
-        put_varint(&mut self.series, closed.len() as u64);
-        closed.iter().for_each(|chunk| put_chunk(&mut self.series, chunk));
-        put_varint(&mut self.series, u64::from(open.is_some()));
-        open.iter().for_each(|chunk| put_chunk(&mut self.series, chunk));
-        put_varint(&mut self.series, late.len() as u64);
-        for (at_ms, value) in late {
-            self.series.extend_from_slice(&at_ms.to_le_bytes());
-            self.series.extend_from_slice(&value.to_bits().to_le_bytes());
+        let newest = samples.newest();
+        for newest_ms in [newest.float_ms, newest.histogram_ms] {
+            put_varint(&mut self.series, u64::from(newest_ms.is_some()));
+            put_signed(&mut self.series, newest_ms.unwrap_or(0));
         }
+        let out = &mut self.series;
+        samples.parts(with_leaving, &mut self.packer, |part| match part {
+            Part::InOrder(run) => put_run(out, 1, (run.first_ms, run.last_ms, run.count), &run.stream),
+            Part::Late(run) => put_run(out, 2, (run.first_ms, run.last_ms, run.count), &run.stream),
+            Part::Histograms(run) => put_run(out, 3, (run.first_ms, run.last_ms, run.count), &run.stream),
+        });
+        out.push(0);
+    }
+
+    fn text(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.dictionary.get(text) {
+            return *number;
+        }
+        let number = self.dictionary.len() as u32;
+        put_bytes(&mut self.texts, text.as_bytes());
+        self.dictionary.insert(text.into(), number);
+        number
+    }
+
+    /// Adds exemplars.
+    pub(crate) fn exemplars(&mut self, ring: &Ring) {
+        self.end_page();
+        let start = wire::begin(&mut self.buffer, kind::EXEMPLARS);
+        for (series, exemplar) in ring.iter() {
+            let labels: Vec<(&str, &str)> = exemplar.labels.iter().collect();
+            let lent = Exemplar { labels: &labels, value: exemplar.value, at_ms: exemplar.at.as_millis() };
+            put_exemplar(&mut self.buffer, *series, &lent);
+        }
+        wire::seal(&mut self.buffer, start);
     }
 
     /// Whether the page is large enough.
@@ -119,9 +148,11 @@ impl CheckpointWriter {
     }
 }
 
-fn put_chunk(buffer: &mut Vec<u8>, chunk: &Chunk) {
-    buffer.extend_from_slice(&chunk.first_ms.to_le_bytes());
-    put_varint(buffer, chunk.last_ms.wrapping_sub(chunk.first_ms).cast_unsigned());
-    buffer.extend_from_slice(&chunk.count.to_le_bytes());
-    put_bytes(buffer, &chunk.stream);
+/// A run: what it is, its first timestamp, the distance to its last, its count, its stream.
+fn put_run(buffer: &mut Vec<u8>, what: u8, (first_ms, last_ms, count): (i64, i64, u16), stream: &[u8]) {
+    buffer.push(what);
+    buffer.extend_from_slice(&first_ms.to_le_bytes());
+    put_varint(buffer, last_ms.wrapping_sub(first_ms).cast_unsigned());
+    buffer.extend_from_slice(&count.to_le_bytes());
+    put_bytes(buffer, stream);
 }

@@ -1,23 +1,33 @@
 //! Samples in memory: shards of pages of series.
 //!
-//! The characters: a [`Series`] keeps the chunks of one series and the late samples beside them; a [`Head`] is all
-//! series by their [`SeriesRef`], in shards, each behind a lock of its own.
+//! The characters: a [`Series`] keeps the samples of one series; a [`Head`] is all series by their [`SeriesRef`], in
+//! shards, each behind a lock of its own, with the memory that packing takes.
 //!
 //! Series that came together live together: a page holds consecutive refs, and a shard takes whole pages, so that
 //! a scrape touches few shards and adjacent memory.
 
+mod histograms;
+mod late;
 mod series;
+mod slots;
 
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-pub(crate) use series::{Columns, Series, Sighting, Taken};
+pub(crate) use histograms::HistogramRun;
+pub(crate) use series::{Found, Newest, Part, Parts, Reading, Series, Taken};
+pub(crate) use slots::Slots;
 
-use crate::limits::SHARDS;
+use crate::chunk::Packer;
 use crate::paged::{PAGE, Paged};
-use crate::{LOCK, SeriesRef};
+use crate::{LOCK, SeriesRef, limits::SHARDS};
 
-/// The series of one shard.
-pub(crate) type Shard = Paged<Series>;
+/// The series of one shard, and memory for packing them.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) series: Paged<Series>,
+    pub(crate) packer: Packer,
+    pub(crate) slots: Slots,
+}
 
 /// All series.
 #[derive(Debug)]
@@ -32,10 +42,19 @@ pub(crate) const fn place(series: SeriesRef) -> (usize, u32) {
     (page % SHARDS, (page / SHARDS * PAGE + item) as u32)
 }
 
+/// The series at a place of a shard.
+pub(crate) const fn at_place(shard: usize, at: u32) -> SeriesRef {
+    let (page, item) = (at as usize / PAGE, at as usize % PAGE);
+    SeriesRef(((page * SHARDS + shard) * PAGE + item) as u32)
+}
+
 impl Head {
-    /// Without any series.
-    pub(crate) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| RwLock::new(Paged::new())) }
+    /// Without any series; runs end with their slot of so many milliseconds.
+    pub(crate) fn new(slot_ms: i64) -> Self {
+        let shard = |_| {
+            RwLock::new(Shard { series: Paged::new(), packer: Packer::default(), slots: Slots::new(slot_ms) })
+        };
+        Self { shards: std::array::from_fn(shard) }
     }
 
     /// One shard, to read.
@@ -49,14 +68,32 @@ impl Head {
     }
 
     /// Calls `look` with a series, under its shard's lock; `None` where the series has left.
+    #[inline]
     pub(crate) fn look<R>(&self, series: SeriesRef, look: impl FnOnce(&Series) -> R) -> Option<R> {
         let (shard, at) = place(series);
-        self.read(shard).get(at).map(look)
+        self.read(shard).series.get(at).map(look)
     }
 
     /// Calls `change` with a series, under its shard's lock. A series without samples is made where there is none.
-    pub(crate) fn change<R>(&self, series: SeriesRef, change: impl FnOnce(&mut Series) -> R) -> R {
+    pub(crate) fn change<R>(
+        &self,
+        series: SeriesRef,
+        change: impl FnOnce(&mut Series, &mut Packer, &mut Slots) -> R,
+    ) -> R {
         let (shard, at) = place(series);
-        change(self.write(shard).get_or_insert_with(at, Series::default))
+        let mut shard = self.write(shard);
+        let Shard { series, packer, slots } = &mut *shard;
+        change(series.get_or_insert_with(at, Series::default), packer, slots)
+    }
+
+    /// Calls `change` with every series, shard by shard.
+    pub(crate) fn change_all(&self, mut change: impl FnMut(SeriesRef, &mut Series, &mut Packer, &mut Slots)) {
+        for number in 0..SHARDS {
+            let mut shard = self.write(number);
+            let Shard { series, packer, slots } = &mut *shard;
+            for (at, series) in series.iter_mut() {
+                change(at_place(number, at), series, packer, slots);
+            }
+        }
     }
 }

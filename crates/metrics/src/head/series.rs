@@ -1,48 +1,54 @@
-//! The samples of one series.
+//! The samples of one series in memory.
 //!
-//! In-order samples go to the open chunk. A late sample (older than the newest) waits in a small sorted list beside
-//! the chunks; there it hides a sample of the same timestamp that a chunk holds, because it was written later. When
-//! the list is full it is merged into the chunks that it overlaps.
+//! Samples that come in order go to the tail, which is packed into a run when it is full or its slot of time ends.
+//! Samples that come late wait beside them, and hide those of the same timestamp. What is on its way into a block
+//! stays readable here until the block is.
 
-use crate::chunk::{Chunk, OpenChunk};
-use crate::limits::{CHUNK_SAMPLES_MAX, CHUNK_SPAN_MS, LATE_SAMPLES_MAX};
+use promql::Histogram;
+
+use super::histograms::{HistogramColumns, Histograms};
+use super::late::Late;
+use super::{HistogramRun, Slots};
+use crate::chunk::{Columns, Packer, Run, Tail};
+use crate::limits::RUN_SAMPLES_MAX;
 
 /// What became of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// It is stored; a sample of the same timestamp is replaced.
     Stored,
-    /// It is older than the late window allows.
+    /// It is older than the window allows.
     TooOld {
         /// The newest timestamp of the series.
         newest_ms: i64,
     },
 }
 
-/// Samples as two columns of the same length; timestamps in milliseconds, strictly increasing.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Columns {
-    pub(crate) timestamps: Vec<i64>,
-    pub(crate) values: Vec<f64>,
-}
-
 /// The samples of one series.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
-    closed: Vec<Chunk>,
-    /// `None` until the first sample.
-    open: Option<OpenChunk>,
-    /// Sorted by timestamp. Boxed, because most series never have one.
-    #[expect(clippy::box_collection, reason = "8 bytes instead of 24 in each of millions of series")]
-    late: Option<Box<Vec<(i64, f64)>>>,
+    /// `None` before the first sample, and after the last one went on its way into a block.
+    tail: Option<Tail>,
+    /// Boxed, because most series of a busy store are young or idle.
+    packed: Option<Box<Packed>>,
+    /// Boxed, because most series never have one.
+    extra: Option<Box<Extra>>,
 }
 
-/// What a reader takes away from a series under the lock; decoding the closed chunks is done outside it.
+/// Runs of samples that came in order; sorted and disjoint.
+#[derive(Debug)]
+struct Packed {
+    runs: Vec<Run>,
+    /// The first so many runs are on their way into a block.
+    leaving: u32,
+    /// The newest timestamp there ever was, of what is or was here.
+    newest_ms: i64,
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct Sighting {
-    closed: Vec<Chunk>,
-    open: Columns,
-    late: Vec<(i64, f64)>,
+struct Extra {
+    late: Late,
+    histograms: Histograms,
 }
 
 /// What one series holds.
@@ -53,123 +59,191 @@ pub(crate) struct Holdings {
     pub(crate) chunk_bytes: u64,
 }
 
-impl Columns {
+/// The newest timestamps of a series, of what is and what was in memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Newest {
+    pub(crate) float_ms: Option<i64>,
+    pub(crate) histogram_ms: Option<i64>,
+}
+
+/// A part of a series.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// Floats that came in order.
+    InOrder(&'a Run),
+    /// Floats that came late; a later part hides an earlier one.
+    Late(&'a Run),
+    /// Histograms; a later part hides an earlier one.
+    Histograms(&'a HistogramRun),
+}
+
+/// All parts of a series, and its newest timestamps.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) newest: Newest,
+    pub(crate) in_order: Vec<Run>,
+    pub(crate) late: Vec<Run>,
+    pub(crate) histograms: Vec<HistogramRun>,
+}
+
+/// What a reader wants of a series.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    /// The first instant.
+    pub(crate) start_ms: i64,
+    /// The last instant.
+    pub(crate) end_ms: i64,
+    /// Whether what is on its way into a block is wanted too; not where the reader has that block.
+    pub(crate) with_leaving: bool,
+}
+
+/// Memory for what is read of a series, used again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Floats.
+    pub(crate) floats: Columns,
+    /// Histograms.
+    pub(crate) histograms: HistogramColumns,
+    pub(crate) scratch: Vec<i64>,
+}
+
+impl Found {
+    /// Starts over, and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        self.timestamps.clear();
-        self.values.clear();
+        self.floats.clear();
+        self.histograms.clear();
     }
 
-    #[inline]
-    pub(crate) fn push(&mut self, at_ms: i64, value: f64) {
-        self.timestamps.push(at_ms);
-        self.values.push(value);
+    /// Whether nothing was found.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.floats.is_empty() && self.histograms.timestamps.is_empty()
     }
 
-    fn iter(&self) -> impl Iterator<Item = (i64, f64)> {
-        self.timestamps.iter().copied().zip(self.values.iter().copied())
-    }
-
-    /// Puts the late samples in, each in place of one of the same timestamp.
-    fn merge(&mut self, late: &[(i64, f64)]) {
-        if late.is_empty() {
+    /// Takes out floats where there is a histogram: a series has one of them at an instant.
+    pub(crate) fn settle(&mut self) {
+        if self.histograms.timestamps.is_empty() || self.floats.is_empty() {
             return;
         }
-        let mut merged = Self::default();
-        let mut late = late.iter().copied().peekable();
-        for (at_ms, value) in self.iter() {
-            while let Some((late_ms, late_value)) = late.next_if(|(late_ms, _)| *late_ms < at_ms) {
-                merged.push(late_ms, late_value);
-            }
-            let hidden_by = late.next_if(|(late_ms, _)| *late_ms == at_ms);
-            merged.push(at_ms, hidden_by.map_or(value, |(_, late_value)| late_value));
-        }
-        late.for_each(|(late_ms, late_value)| merged.push(late_ms, late_value));
-        *self = merged;
+        let hidden = &self.histograms.timestamps;
+        let kept: Vec<(i64, f64)> =
+            self.floats.iter().filter(|(at_ms, _)| hidden.binary_search(at_ms).is_err()).collect();
+        self.floats.clear();
+        kept.into_iter().for_each(|(at_ms, value)| self.floats.push(at_ms, value));
     }
 }
 
 impl Series {
+    /// The newest timestamp of floats; `None` before the first one.
+    #[inline]
+    fn newest_float_ms(&self) -> Option<i64> {
+        match &self.tail {
+            Some(tail) => Some(tail.newest_ms()),
+            None => self.packed.as_ref().map(|packed| packed.newest_ms),
+        }
+    }
+
     /// The newest timestamp; `None` before the first sample.
+    #[inline]
     pub(crate) fn newest_ms(&self) -> Option<i64> {
-        self.open.as_ref().map(OpenChunk::newest_ms)
+        let histograms = self.extra.as_ref().and_then(|extra| extra.histograms.newest_ms());
+        self.newest_float_ms().max(histograms)
+    }
+
+    fn check_window(&self, at_ms: i64, window_ms: Option<i64>) -> Taken {
+        match (self.newest_ms(), window_ms) {
+            (Some(newest_ms), Some(window_ms)) if at_ms < newest_ms.saturating_sub(window_ms) => {
+                Taken::TooOld { newest_ms }
+            }
+            _ => Taken::Stored,
+        }
     }
 
     /// Takes a sample unless it is older than the newest by more than the window.
     #[inline]
-    pub(crate) fn push_within(&mut self, at_ms: i64, value: f64, window_ms: i64) -> Taken {
-        if let Some(newest_ms) = self.newest_ms()
-            && at_ms < newest_ms.saturating_sub(window_ms)
+    pub(crate) fn push_within(
+        &mut self,
+        (at_ms, value): (i64, f64),
+        window_ms: Option<i64>,
+        packer: &mut Packer,
+        slots: &mut Slots,
+    ) -> Taken {
+        if let Some(tail) = &mut self.tail
+            && at_ms > tail.newest_ms()
+            && tail.count() < RUN_SAMPLES_MAX
+            && slots.is_one(tail.first_ms(), at_ms)
         {
-            return Taken::TooOld { newest_ms };
+            tail.push(at_ms, value);
+            return Taken::Stored;
         }
-        self.push(at_ms, value);
-        Taken::Stored
+        let taken = self.check_window(at_ms, window_ms);
+        if taken == Taken::Stored {
+            self.push(at_ms, value, packer, slots);
+        }
+        taken
     }
 
     /// Takes a sample of any age.
-    #[inline]
-    pub(crate) fn push(&mut self, at_ms: i64, value: f64) {
-        let Some(open) = &mut self.open else {
-            self.open = Some(OpenChunk::starting(at_ms, value));
+    pub(crate) fn push(&mut self, at_ms: i64, value: f64, packer: &mut Packer, slots: &mut Slots) {
+        if self.newest_float_ms().is_some_and(|newest_ms| at_ms < newest_ms) {
+            return self.extra.get_or_insert_default().late.push(at_ms, value, packer, slots);
+        }
+        let Some(tail) = &mut self.tail else {
+            if self.packed.as_ref().is_some_and(|packed| packed.newest_ms == at_ms) {
+                return self.extra.get_or_insert_default().late.push(at_ms, value, packer, slots);
+            }
+            self.tail = Some(Tail::starting(at_ms, value));
             return;
         };
-        if at_ms < open.newest_ms() {
-            self.push_late(at_ms, value);
-        } else if at_ms == open.newest_ms() {
-            open.replace_newest(value);
-        } else if open.count() >= CHUNK_SAMPLES_MAX
-            || at_ms.div_euclid(CHUNK_SPAN_MS) != open.first_ms().div_euclid(CHUNK_SPAN_MS)
-        {
-            let chunk = open.cut(at_ms, value);
-            // A doubling vector would waste more than the chunks' own headers.
-            if self.closed.len() == self.closed.capacity() {
-                self.closed.reserve_exact(1 + self.closed.len() / 8);
-            }
-            self.closed.push(chunk);
+        if at_ms == tail.newest_ms() {
+            // What waits beside is older, so it does not hide this.
+            tail.replace_newest(value);
+        } else if tail.count() < RUN_SAMPLES_MAX && slots.is_one(tail.first_ms(), at_ms) {
+            tail.push(at_ms, value);
         } else {
-            open.push(at_ms, value);
+            let run = tail.cut(at_ms, value, packer);
+            self.packed.get_or_insert_with(|| Box::new(Packed::new(run.last_ms))).push(run);
         }
     }
 
-    #[cold]
-    fn push_late(&mut self, at_ms: i64, value: f64) {
-        let late = self.late.get_or_insert_default();
-        match late.binary_search_by_key(&at_ms, |(late_ms, _)| *late_ms) {
-            Ok(position) => late[position].1 = value,
-            Err(position) => late.insert(position, (at_ms, value)),
+    /// Takes a histogram unless it is older than the newest sample by more than the window.
+    pub(crate) fn push_histogram(
+        &mut self,
+        at_ms: i64,
+        histogram: &Histogram,
+        window_ms: Option<i64>,
+        slots: &Slots,
+    ) -> Taken {
+        let taken = self.check_window(at_ms, window_ms);
+        if taken == Taken::Stored {
+            self.extra.get_or_insert_default().histograms.push(at_ms, histogram, slots);
         }
-        if late.len() > LATE_SAMPLES_MAX {
-            self.settle();
-        }
+        taken
     }
 
-    /// Merges the late samples into the chunks.
-    fn settle(&mut self) {
-        let Some(late) = self.late.take() else { return };
-        let Some((oldest_late_ms, _)) = late.first().copied() else { return };
-        let Some(open) = self.open.take() else { return };
-        let overlapped = self.closed.partition_point(|chunk| chunk.last_ms < oldest_late_ms);
-        let mut columns = Columns::default();
-        for chunk in self.closed.drain(overlapped..) {
-            chunk.samples().for_each(|(at_ms, value)| columns.push(at_ms, value));
-        }
-        open.read(|at_ms, value| columns.push(at_ms, value));
-        columns.merge(&late);
-        columns.iter().for_each(|(at_ms, value)| self.push(at_ms, value));
-    }
-
-    /// Drops chunks and late samples that end before `floor_ms`.
+    /// Drops what ends before `floor_ms`.
     pub(crate) fn drop_before(&mut self, floor_ms: i64) {
-        let gone = self.closed.partition_point(|chunk| chunk.last_ms < floor_ms);
-        if gone > 0 {
-            self.closed.drain(..gone);
-            self.closed.shrink_to_fit();
-        }
-        if let Some(late) = &mut self.late {
-            late.retain(|(late_ms, _)| *late_ms >= floor_ms);
-            if late.is_empty() {
-                self.late = None;
+        if let Some(packed) = &mut self.packed {
+            let gone = packed.runs.partition_point(|run| run.last_ms < floor_ms);
+            if gone > 0 {
+                packed.runs.drain(..gone);
+                packed.runs.shrink_to_fit();
+                packed.leaving = packed.leaving.saturating_sub(gone as u32);
             }
+        }
+        if let Some(extra) = &mut self.extra {
+            extra.late.drop_before(floor_ms);
+            extra.histograms.drop_before(floor_ms);
+        }
+        self.drop_empty_extra();
+    }
+
+    fn drop_empty_extra(&mut self) {
+        let is_empty = |extra: &Extra| {
+            // The newest timestamp of histograms bounds how late further ones may come.
+            extra.late.is_empty() && extra.histograms.is_empty() && extra.histograms.newest_ms().is_none()
+        };
+        if self.extra.as_ref().is_some_and(|extra| is_empty(extra)) {
+            self.extra = None;
         }
     }
 
@@ -178,173 +252,238 @@ impl Series {
         self.newest_ms().is_none_or(|newest_ms| newest_ms < floor_ms)
     }
 
-    /// Whether a sample lies from `start_ms` to `end_ms`, both included.
-    pub(crate) fn has_sample_between(&self, start_ms: i64, end_ms: i64) -> bool {
-        let within = |at_ms: i64| start_ms <= at_ms && at_ms <= end_ms;
-        let Some(open) = &self.open else { return false };
-        if within(open.first_ms()) || within(open.newest_ms()) {
-            return true;
-        }
-        let from = self.closed.partition_point(|chunk| chunk.last_ms < start_ms);
-        let until = self.closed.partition_point(|chunk| chunk.first_ms <= end_ms);
-        // A chunk's two ends are samples; only one that reaches beyond the range on both sides is looked into.
-        let closed = self.closed.get(from..until).unwrap_or(&[]);
-        if closed.iter().any(|chunk| {
-            within(chunk.first_ms) || within(chunk.last_ms) || chunk.samples().any(|(at_ms, _)| within(at_ms))
-        }) {
-            return true;
-        }
-        if self.late.as_ref().is_some_and(|late| late.iter().any(|(late_ms, _)| within(*late_ms))) {
-            return true;
-        }
-        let mut found = false;
-        if open.first_ms() < start_ms && open.newest_ms() > end_ms {
-            open.read(|at_ms, _| found |= within(at_ms));
-        }
-        found
+    /// Whether no sample is here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tail.is_none()
+            && self.packed.as_ref().is_none_or(|packed| packed.runs.is_empty())
+            && self.extra.as_ref().is_none_or(|extra| extra.late.is_empty() && extra.histograms.is_empty())
     }
 
-    /// Takes away what is needed to read the samples from `start_ms` to `end_ms`, both included.
-    pub(crate) fn sight(&self, start_ms: i64, end_ms: i64, sighting: &mut Sighting) {
-        sighting.clear();
-        let Some(open) = &self.open else { return };
-        let from = self.closed.partition_point(|chunk| chunk.last_ms < start_ms);
-        let until = self.closed.partition_point(|chunk| chunk.first_ms <= end_ms);
-        sighting.closed.extend_from_slice(self.closed.get(from..until).unwrap_or(&[]));
-        if open.first_ms() <= end_ms && open.newest_ms() >= start_ms {
-            open.read(|at_ms, value| sighting.open.push(at_ms, value));
+    /// The oldest timestamp that is not on its way into a block.
+    pub(crate) fn oldest_ms(&self) -> Option<i64> {
+        let packed = self.packed.as_ref().and_then(|packed| packed.runs.get(packed.leaving as usize));
+        let floats = packed.map(|run| run.first_ms).or_else(|| self.tail.as_ref().map(Tail::first_ms));
+        let extra = self.extra.as_ref();
+        let late = extra.and_then(|extra| extra.late.oldest_ms());
+        let histograms = extra.and_then(|extra| extra.histograms.oldest_ms());
+        floats.into_iter().chain(late).chain(histograms).min()
+    }
+
+    /// Whether a sample lies between.
+    pub(crate) fn has_sample(&self, reading: Reading, found: &mut Found) -> bool {
+        let within = |at_ms: i64| reading.start_ms <= at_ms && at_ms <= reading.end_ms;
+        if let Some(tail) = &self.tail
+            && (within(tail.first_ms()) || within(tail.newest_ms()))
+        {
+            return true;
         }
-        if let Some(late) = &self.late {
-            sighting.late.extend(late.iter().filter(|(late_ms, _)| (start_ms..=end_ms).contains(late_ms)));
+        if let Some(packed) = &self.packed {
+            let runs = &packed.runs[if reading.with_leaving { 0 } else { packed.leaving as usize }..];
+            if runs.iter().any(|run| within(run.first_ms) || within(run.last_ms)) {
+                return true;
+            }
+        }
+        self.read(reading, found);
+        !found.is_empty()
+    }
+
+    /// Reads the samples between; what was found before is gone.
+    pub(crate) fn read(&self, reading: Reading, found: &mut Found) {
+        let Reading { start_ms, end_ms, with_leaving } = reading;
+        found.clear();
+        if let Some(packed) = &self.packed {
+            let from = packed.runs.partition_point(|run| run.last_ms < start_ms);
+            let from = if with_leaving { from } else { from.max(packed.leaving as usize) };
+            let runs = packed.runs[from..].iter().take_while(|run| run.first_ms <= end_ms);
+            runs.for_each(|run| run.read(&mut found.floats, &mut found.scratch));
+        }
+        if let Some(tail) = &self.tail
+            && tail.first_ms() <= end_ms
+            && tail.newest_ms() >= start_ms
+        {
+            tail.read(&mut found.floats);
+        }
+        if let Some(extra) = &self.extra {
+            let late = extra.late.read((start_ms, end_ms), with_leaving, &mut found.scratch);
+            found.floats.merge_from(0, &late);
+            extra.histograms.read((start_ms, end_ms), with_leaving, &mut found.histograms);
+        }
+        found.floats.clip_from(0, start_ms, end_ms);
+        found.settle();
+    }
+
+    /// Puts everything before `end_ms`, which is the end of a slot, on its way into a block.
+    pub(crate) fn depart(&mut self, end_ms: i64, packer: &mut Packer, slots: &mut Slots) {
+        if let Some(tail) = &self.tail
+            && tail.first_ms() < end_ms
+        {
+            let run = tail.to_run(packer);
+            self.packed.get_or_insert_with(|| Box::new(Packed::new(run.last_ms))).push(run);
+            self.tail = None;
+        }
+        if let Some(packed) = &mut self.packed {
+            packed.leaving = packed.runs.partition_point(|run| run.first_ms < end_ms) as u32;
+        }
+        if let Some(extra) = &mut self.extra {
+            extra.late.depart(end_ms, packer, slots);
+            extra.histograms.depart(end_ms, slots);
         }
     }
 
-    /// The closed chunks, the open one as it stands, and the late samples.
-    pub(crate) fn parts(&self) -> (&[Chunk], Option<Chunk>, &[(i64, f64)]) {
-        let late = self.late.as_ref().map_or(&[][..], |late| late.as_slice());
-        (&self.closed, self.open.as_ref().map(OpenChunk::to_chunk), late)
+    /// Calls `each` with the first timestamp of every run that is on its way into a block.
+    pub(crate) fn leaving(&self, mut each: impl FnMut(i64)) {
+        if let Some(packed) = &self.packed {
+            packed.runs[..packed.leaving as usize].iter().for_each(|run| each(run.first_ms));
+        }
+        if let Some(extra) = &self.extra {
+            extra.late.leaving().iter().for_each(|run| each(run.first_ms));
+            extra.histograms.leaving().iter().for_each(|run: &HistogramRun| each(run.first_ms));
+        }
+    }
+
+    /// Reads what is on its way into a block, between.
+    pub(crate) fn read_leaving(&self, start_ms: i64, end_ms: i64, found: &mut Found) {
+        found.clear();
+        if let Some(packed) = &self.packed {
+            let runs = packed.runs[..packed.leaving as usize].iter();
+            let within = runs.filter(|run| run.first_ms <= end_ms && run.last_ms >= start_ms);
+            within.for_each(|run| run.read(&mut found.floats, &mut found.scratch));
+        }
+        if let Some(extra) = &self.extra {
+            let mut late = Columns::default();
+            let within = |run: &&Run| run.first_ms <= end_ms && run.last_ms >= start_ms;
+            extra
+                .late
+                .leaving()
+                .iter()
+                .filter(within)
+                .for_each(|run| run.read(&mut late, &mut found.scratch));
+            found.floats.merge_from(0, &late);
+            for run in extra.histograms.leaving() {
+                found.histograms.push_run(run);
+            }
+            found.histograms.clip(start_ms, end_ms);
+        }
+        found.floats.clip_from(0, start_ms, end_ms);
+        found.settle();
+    }
+
+    /// Forgets what was on its way: a block has it, and every reader has the block.
+    pub(crate) fn departed(&mut self) {
+        if let Some(packed) = &mut self.packed {
+            packed.runs.drain(..packed.leaving as usize);
+            packed.runs.shrink_to_fit();
+            packed.leaving = 0;
+        }
+        if let Some(extra) = &mut self.extra {
+            extra.late.departed();
+            extra.histograms.departed();
+        }
+        self.drop_empty_extra();
+    }
+
+    /// Takes out the samples between.
+    pub(crate) fn delete(&mut self, start_ms: i64, end_ms: i64, packer: &mut Packer, slots: &mut Slots) {
+        let mut found = Found::default();
+        let all = Reading { start_ms: i64::MIN, end_ms: i64::MAX, with_leaving: true };
+        self.read(all, &mut found);
+        let kept = |at_ms: i64| at_ms < start_ms || end_ms < at_ms;
+        let newest_ms = self.newest_float_ms();
+        let newest_histogram = self.extra.as_ref().and_then(|extra| extra.histograms.newest_ms());
+        *self = Self::default();
+        for (at_ms, value) in found.floats.iter().filter(|(at_ms, _)| kept(*at_ms)) {
+            self.push(at_ms, value, packer, slots);
+        }
+        let histograms = found.histograms.timestamps.iter().zip(&found.histograms.histograms);
+        for (at_ms, histogram) in histograms.filter(|(at_ms, _)| kept(**at_ms)) {
+            self.push_histogram(*at_ms, histogram, None, slots);
+        }
+        // How late samples may come does not change with what was deleted.
+        if let (Some(newest_ms), true) = (newest_ms, self.newest_float_ms() < newest_ms) {
+            if let Some(tail) = self.tail.take() {
+                let run = tail.to_run(packer);
+                self.packed.get_or_insert_with(|| Box::new(Packed::new(run.last_ms))).push(run);
+            }
+            self.packed.get_or_insert_with(|| Box::new(Packed::new(newest_ms))).newest_ms = newest_ms;
+        }
+        if let Some(newest_ms) = newest_histogram {
+            self.extra.get_or_insert_default().histograms.keep_newest(newest_ms);
+        }
+    }
+
+    /// Every run that is not gone into a block yet, for a checkpoint.
+    pub(crate) fn parts(&self, with_leaving: bool, packer: &mut Packer, mut each: impl FnMut(Part<'_>)) {
+        if let Some(packed) = &self.packed {
+            let from = if with_leaving { 0 } else { packed.leaving as usize };
+            packed.runs[from..].iter().for_each(|run| each(Part::InOrder(run)));
+        }
+        if let Some(tail) = &self.tail {
+            each(Part::InOrder(&tail.to_run(packer)));
+        }
+        if let Some(extra) = &self.extra {
+            extra.late.parts(with_leaving, packer, |run| each(Part::Late(run)));
+            extra.histograms.parts(with_leaving, |run| each(Part::Histograms(run)));
+        }
     }
 
     /// Builds a series from what [`parts`](Self::parts) gave.
-    pub(crate) fn from_parts(closed: Vec<Chunk>, open: Option<&Chunk>, late: Vec<(i64, f64)>) -> Self {
-        let late = (!late.is_empty()).then(|| Box::new(late));
-        let mut series = Self { closed, open: None, late };
-        if let Some(open) = open {
-            open.samples().for_each(|(at_ms, value)| series.push(at_ms, value));
+    pub(crate) fn restore(parts: Parts, packer: &mut Packer, slots: &mut Slots) -> Self {
+        let mut series = Self::default();
+        let Newest { float_ms, histogram_ms } = parts.newest;
+        if let Some(newest_ms) = float_ms {
+            let runs = slots.restore(parts.in_order, packer);
+            series.packed = Some(Box::new(Packed { runs, leaving: 0, newest_ms }));
+        }
+        if !parts.late.is_empty() || histogram_ms.is_some() {
+            series.extra = Some(Box::new(Extra {
+                late: Late::restore(parts.late, packer, slots),
+                histograms: Histograms::restore(parts.histograms, histogram_ms, slots),
+            }));
         }
         series
     }
 
+    /// The newest timestamps that ever were.
+    pub(crate) fn newest(&self) -> Newest {
+        Newest {
+            float_ms: self.newest_float_ms(),
+            histogram_ms: self.extra.as_ref().and_then(|extra| extra.histograms.newest_ms()),
+        }
+    }
+
     /// How much there is.
     pub(crate) fn holdings(&self) -> Holdings {
-        let closed = self.closed.iter();
-        let open = self.open.as_ref();
-        let late = self.late.as_ref().map_or(0, |late| late.len()) as u64;
-        Holdings {
-            samples: closed.clone().map(|chunk| u64::from(chunk.count)).sum::<u64>()
-                + open.map_or(0, |open| u64::from(open.count()))
-                + late,
-            chunks: self.closed.len() as u64 + u64::from(open.is_some()),
-            chunk_bytes: closed.map(|chunk| chunk.stream.len() as u64).sum::<u64>()
-                + open.map_or(0, |open| open.bytes() as u64),
+        let mut holdings = Holdings::default();
+        let mut add = |(samples, chunks, bytes): (u64, u64, u64)| {
+            holdings.samples += samples;
+            holdings.chunks += chunks;
+            holdings.chunk_bytes += bytes;
+        };
+        if let Some(tail) = &self.tail {
+            add((u64::from(tail.count()), 1, tail.bytes() as u64));
         }
+        for run in self.packed.iter().flat_map(|packed| &packed.runs) {
+            add((u64::from(run.count), 1, run.stream.len() as u64));
+        }
+        if let Some(extra) = &self.extra {
+            add(extra.late.holdings());
+            add(extra.histograms.holdings());
+        }
+        holdings
     }
 }
 
-impl Sighting {
-    fn clear(&mut self) {
-        self.closed.clear();
-        self.open.clear();
-        self.late.clear();
+impl Packed {
+    const fn new(newest_ms: i64) -> Self {
+        Self { runs: Vec::new(), leaving: 0, newest_ms }
     }
 
-    /// Writes the samples from `start_ms` to `end_ms`, both included, to the columns.
-    pub(crate) fn decode(&self, start_ms: i64, end_ms: i64, columns: &mut Columns) {
-        columns.clear();
-        for chunk in &self.closed {
-            if chunk.first_ms >= start_ms && chunk.last_ms <= end_ms {
-                chunk.samples().for_each(|(at_ms, value)| columns.push(at_ms, value));
-            } else {
-                let wanted = chunk.samples().skip_while(|(at_ms, _)| *at_ms < start_ms);
-                wanted
-                    .take_while(|(at_ms, _)| *at_ms <= end_ms)
-                    .for_each(|(at_ms, value)| columns.push(at_ms, value));
-            }
+    fn push(&mut self, run: Run) {
+        self.newest_ms = self.newest_ms.max(run.last_ms);
+        // A doubling vector would waste more than the runs' own headers.
+        if self.runs.len() == self.runs.capacity() {
+            self.runs.reserve_exact(1 + self.runs.len() / 8);
         }
-        for (at_ms, value) in self.open.iter().filter(|(at_ms, _)| (start_ms..=end_ms).contains(at_ms)) {
-            columns.push(at_ms, value);
-        }
-        columns.merge(&self.late);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn samples(series: &Series) -> Vec<(i64, f64)> {
-        let (mut sighting, mut columns) = (Sighting::default(), Columns::default());
-        series.sight(i64::MIN, i64::MAX, &mut sighting);
-        sighting.decode(i64::MIN, i64::MAX, &mut columns);
-        columns.iter().collect()
-    }
-
-    #[test]
-    fn late_samples_hide_earlier_ones_before_and_after_they_are_merged() {
-        let mut series = Series::default();
-        for at_ms in 0..1000 {
-            series.push(at_ms * 60_000, 1.0);
-        }
-        for round in 2..4 {
-            for at_ms in (0..1000).step_by(7) {
-                series.push(at_ms * 60_000, f64::from(round));
-                series.push(at_ms * 60_000 + 1, f64::from(round));
-            }
-        }
-        let read = samples(&series);
-        assert_eq!(read.len(), 1000 + 143);
-        assert!(read.is_sorted_by_key(|(at_ms, _)| *at_ms));
-        assert!(read.iter().all(|(at_ms, value)| *value == if at_ms / 60_000 % 7 == 0 { 3.0 } else { 1.0 }));
-        assert_eq!(series.newest_ms(), Some(999 * 60_000));
-    }
-
-    #[test]
-    fn chunks_end_with_their_slice_of_time_and_at_their_size() {
-        let mut series = Series::default();
-        for at_ms in (-CHUNK_SPAN_MS..CHUNK_SPAN_MS).step_by(15_000) {
-            series.push(at_ms, 0.5);
-        }
-        let (closed, open, _) = series.parts();
-        let ends: Vec<_> = closed.iter().chain(&open).map(|chunk| (chunk.first_ms, chunk.count)).collect();
-        let half = CHUNK_SPAN_MS / 2;
-        assert_eq!(ends, [(-2 * half, 240), (-half, 240), (0, 240), (half, 240)]);
-    }
-
-    #[test]
-    fn whether_there_is_a_sample_is_exact_inside_of_chunks() {
-        let mut series = Series::default();
-        for at_ms in (0..CHUNK_SPAN_MS * 2).step_by(60_000) {
-            series.push(at_ms, 0.5);
-        }
-        assert!(!series.has_sample_between(60_001, 119_999));
-        assert!(series.has_sample_between(60_001, 120_000));
-        assert!(!series.has_sample_between(CHUNK_SPAN_MS + 1, CHUNK_SPAN_MS + 2));
-        series.push(60_500, 1.0);
-        assert!(series.has_sample_between(60_001, 119_999));
-        assert!(
-            !series.has_sample_between(i64::MIN, -1)
-                && !series.has_sample_between(CHUNK_SPAN_MS * 3, i64::MAX)
-        );
-    }
-
-    #[test]
-    fn what_ended_before_the_floor_goes_and_the_newest_chunk_stays() {
-        let mut series = Series::default();
-        for at_ms in (0..CHUNK_SPAN_MS * 4).step_by(60_000) {
-            series.push(at_ms, 0.5);
-        }
-        series.drop_before(CHUNK_SPAN_MS * 2 + 1);
-        assert_eq!(samples(&series).first().unwrap().0, CHUNK_SPAN_MS * 2);
-        assert!(series.is_before(CHUNK_SPAN_MS * 4) && !series.is_before(CHUNK_SPAN_MS * 4 - 60_000));
+        self.runs.push(run);
     }
 }

@@ -1,27 +1,35 @@
 //! Which series there are, and which of them a query means.
 //!
-//! The characters: [`Symbols`] hold each label name and value once; a slot holds the labels of one series as
-//! symbols; the postings list, for each value of each label, the series that have it.
+//! The characters: [`Symbols`] hold each text once; [`Pairs`] hold each label, a name with a value, once, with the
+//! series that have it; a slot holds the labels of one series as pairs; a [`Table`] finds a slot by the hash of its
+//! labels; [`Sources`] count the series of each who sends them.
 //!
 //! A [`SeriesRef`] is never given twice, so a list grows at its end and a stale ref means nothing rather than
 //! another series.
 
-mod hashes;
+mod pairs;
 mod postings;
 mod select;
+mod sources;
+mod statistics;
 mod symbols;
+mod table;
 mod texts;
-
-use std::collections::BTreeMap;
 
 use kernel::Labels;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::SeriesRef;
 use crate::paged::Paged;
-use hashes::ByHash;
-use postings::Postings;
+pub(crate) use pairs::Pair;
+use pairs::Pairs;
+pub(crate) use postings::{intersect, subtract, unite};
+pub(crate) use select::positive_literals;
+pub(crate) use sources::SourceId;
+use sources::Sources;
+pub use statistics::Cardinality;
 pub(crate) use symbols::{Symbol, Symbols};
+use table::{NUMBERS_MAX, Table};
 pub(crate) use texts::Gathered;
 use texts::same;
 
@@ -32,16 +40,18 @@ pub(crate) type BorrowedLabels<'a> = [(&'a str, &'a str)];
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     symbols: Symbols,
+    pairs: Pairs,
     slots: Paged<Slot>,
-    by_hash: ByHash,
-    values: BTreeMap<Symbol, BTreeMap<Symbol, Postings>>,
+    by_hash: Table,
+    sources: Sources,
     next: u32,
 }
 
 #[derive(Debug)]
 struct Slot {
     hash: u64,
-    labels: Box<[(Symbol, Symbol)]>,
+    labels: Box<[Pair]>,
+    source: SourceId,
 }
 
 /// A series that the log defines is another one already.
@@ -78,7 +88,13 @@ impl Index {
     /// The series with these labels.
     #[inline]
     pub(crate) fn find(&self, hash: u64, labels: &BorrowedLabels<'_>) -> Option<SeriesRef> {
-        self.by_hash.find(hash, |series| self.has_labels(series, labels)).map(SeriesRef)
+        self.by_hash.find(hash, |series| self.has_labels(series, hash, labels)).map(SeriesRef)
+    }
+
+    /// The series with these labels; one with an empty value counts as absent.
+    pub(crate) fn find_labels(&self, labels: &BorrowedLabels<'_>) -> Option<SeriesRef> {
+        let kept: Vec<_> = labels.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
+        self.find(hash_labels(&kept, &mut Gathered::new()), &kept)
     }
 
     /// The series after one that was found, if it has these labels. Writers send their series in the same order again
@@ -97,116 +113,141 @@ impl Index {
             return None;
         }
         let slots = slot.labels.iter().zip(&before_slot.labels);
-        let is_same =
-            slots.zip(labels).zip(before_labels).all(|(((slot, before_slot), label), before_label)| {
-                (if slot.0 == before_slot.0 {
-                    same(label.0, before_label.0)
-                } else {
-                    self.is(slot.0, label.0)
-                }) && (if slot.1 == before_slot.1 {
-                    same(label.1, before_label.1)
-                } else {
-                    self.is(slot.1, label.1)
-                })
-            });
+        let is_same = slots.zip(labels).zip(before_labels).all(|(((pair, before), label), before_label)| {
+            if pair == before {
+                same(label.0, before_label.0) && same(label.1, before_label.1)
+            } else {
+                self.is(*pair, label)
+            }
+        });
         is_same.then_some(SeriesRef(next))
     }
 
     #[inline]
-    fn is(&self, symbol: Symbol, text: &str) -> bool {
-        same(self.symbols.text(symbol), text)
+    fn is(&self, pair: Pair, label: &(&str, &str)) -> bool {
+        let pair = self.pairs.get(pair);
+        same(self.symbols.text(pair.name), label.0) && same(self.symbols.text(pair.value), label.1)
     }
 
     #[inline]
-    fn has_labels(&self, series: u32, labels: &BorrowedLabels<'_>) -> bool {
+    fn has_labels(&self, series: u32, hash: u64, labels: &BorrowedLabels<'_>) -> bool {
         let Some(slot) = self.slots.get(series) else { return false };
-        slot.labels.len() == labels.len()
-            && slot.labels.iter().zip(labels).all(|((name, value), (other_name, other_value))| {
-                self.is(*name, other_name) && self.is(*value, other_value)
-            })
+        slot.hash == hash
+            && slot.labels.len() == labels.len()
+            && slot.labels.iter().zip(labels).all(|(pair, label)| self.is(*pair, label))
     }
 
-    /// Gives a ref to labels that have none; `None` when all refs are used up.
-    pub(crate) fn create(&mut self, hash: u64, labels: &BorrowedLabels<'_>) -> Option<SeriesRef> {
+    /// Gives a ref to labels that have none; `None` when all refs are used up. What the labels of a series that was
+    /// made or found before have in common with these need not be looked up.
+    pub(crate) fn create(
+        &mut self,
+        hash: u64,
+        labels: &BorrowedLabels<'_>,
+        like: Option<(SeriesRef, &BorrowedLabels<'_>)>,
+        source: SourceId,
+    ) -> Option<SeriesRef> {
         let series = self.next;
-        self.next = series.checked_add(1)?;
-        self.insert(series, hash, labels);
+        self.next = series.checked_add(1).filter(|next| *next <= NUMBERS_MAX)?;
+        self.insert(series, hash, labels, like, source);
         Some(SeriesRef(series))
     }
 
     /// Puts a series back under the ref that it had. Nothing happens when it is there.
-    pub(crate) fn restore(&mut self, series: SeriesRef, labels: &BorrowedLabels<'_>) -> Result<(), RefTaken> {
+    pub(crate) fn restore(
+        &mut self,
+        series: SeriesRef,
+        labels: &BorrowedLabels<'_>,
+        source: &str,
+    ) -> Result<(), RefTaken> {
         let hash = hash_labels(labels, &mut Gathered::new());
         let present = self.slots.get(series.0).is_some();
         match (present, self.find(hash, labels)) {
             (true, Some(found)) if found == series => Ok(()),
             (false, None) => {
                 self.begin_at(series.0.checked_add(1).ok_or(RefTaken)?);
-                self.insert(series.0, hash, labels);
+                let source = self.sources.id(source);
+                self.insert(series.0, hash, labels, None, source);
                 Ok(())
             }
             _ => Err(RefTaken),
         }
     }
 
-    fn insert(&mut self, series: u32, hash: u64, labels: &BorrowedLabels<'_>) {
-        let labels: Box<[_]> =
-            labels.iter().map(|(name, value)| (self.symbols.take(name), self.symbols.take(value))).collect();
-        for (name, value) in &labels {
-            let of_name = self.values.entry(*name).or_default();
-            of_name
-                .entry(*value)
-                .and_modify(|postings| postings.insert(series))
-                .or_insert(Postings::One(series));
-        }
-        self.by_hash.insert(hash, series);
-        self.slots.get_or_insert_with(series, || Slot { hash, labels });
+    fn insert(
+        &mut self,
+        series: u32,
+        hash: u64,
+        labels: &BorrowedLabels<'_>,
+        like: Option<(SeriesRef, &BorrowedLabels<'_>)>,
+        source: SourceId,
+    ) {
+        let (pairs, symbols) = (&mut self.pairs, &mut self.symbols);
+        let like = like.and_then(|(like, like_labels)| Some((&*self.slots.get(like.0)?.labels, like_labels)));
+        let taken = labels.iter().enumerate().map(|(at, label)| {
+            let known = like.and_then(|(like, like_labels)| {
+                (*like_labels.get(at)? == *label).then(|| like.get(at).copied()).flatten()
+            });
+            match known {
+                Some(pair) => {
+                    pairs.add(pair, series);
+                    pair
+                }
+                None => pairs.take(symbols, *label, series),
+            }
+        });
+        let labels: Box<[Pair]> = taken.collect();
+        let slots = &self.slots;
+        self.by_hash.insert(hash, series, |series| slots.get(series).map_or(0, |slot| slot.hash));
+        self.sources.add(source);
+        self.slots.get_or_insert_with(series, || Slot { hash, labels, source });
     }
 
     /// Takes series out; those that are not there are passed over.
     pub(crate) fn remove(&mut self, series: &[SeriesRef]) {
         let mut gone: Vec<u32> = series.iter().map(|series| series.0).collect();
         gone.sort_unstable();
-        let mut used: BTreeMap<(Symbol, Symbol), u32> = BTreeMap::new();
+        let mut used: Vec<Pair> = Vec::new();
         for series in &gone {
             let Some(slot) = self.slots.remove(*series) else { continue };
             self.by_hash.remove(slot.hash, *series);
-            for label in &slot.labels {
-                *used.entry(*label).or_default() += 1;
-            }
+            self.sources.release(slot.source);
+            used.extend_from_slice(&slot.labels);
         }
-        for ((name, value), uses) in used {
-            let of_name = self.values.get_mut(&name).expect("a label of a series is in the index");
-            let postings = of_name.get_mut(&value).expect("a label of a series is in the index");
-            if postings.remove(&gone) {
-                of_name.remove(&value);
-            }
-            if of_name.is_empty() {
-                self.values.remove(&name);
-            }
-            for _ in 0..uses {
-                self.symbols.release(name);
-                self.symbols.release(value);
-            }
+        used.sort_unstable();
+        used.dedup();
+        for pair in used {
+            self.pairs.release(&mut self.symbols, pair, &gone);
         }
     }
 
     /// The labels of a series.
     pub(crate) fn labels(&self, series: SeriesRef) -> Option<Labels> {
-        let pairs = self.texts(series)?.map(|(name, value)| (Box::from(name), Box::from(value)));
-        let labels: Result<Labels, _> = Labels::new::<Box<str>, Box<str>>(pairs);
+        let labels: Result<Labels, _> = Labels::new::<Box<str>, Box<str>>(
+            self.texts(series)?.map(|(name, value)| (Box::from(name), Box::from(value))),
+        );
         Some(labels.expect("labels were checked before they came into the index"))
     }
 
     /// The labels of a series as texts.
     pub(crate) fn texts(&self, series: SeriesRef) -> Option<impl ExactSizeIterator<Item = (&str, &str)>> {
-        let text = |symbol: Symbol| self.symbols.text(symbol);
-        let labels = &self.slots.get(series.0)?.labels;
-        Some(labels.iter().map(move |(name, value)| (text(*name), text(*value))))
+        Some(self.slots.get(series.0)?.labels.iter().map(|pair| self.pair_texts(*pair)))
     }
 
-    /// The labels of a series as symbols; empty where there is none.
-    pub(crate) fn symbols_of(&self, series: SeriesRef) -> &[(Symbol, Symbol)] {
+    /// The name and the value of a pair.
+    #[inline]
+    pub(crate) fn pair_texts(&self, pair: Pair) -> (&str, &str) {
+        let pair = self.pairs.get(pair);
+        (self.symbols.text(pair.name), self.symbols.text(pair.value))
+    }
+
+    /// Past the greatest number of a pair.
+    pub(crate) const fn pairs_end(&self) -> u32 {
+        self.pairs.end()
+    }
+
+    /// The labels of a series as pairs; empty where there is none.
+    #[inline]
+    pub(crate) fn pairs_of(&self, series: SeriesRef) -> &[Pair] {
         self.slots.get(series.0).map_or(&[], |slot| &slot.labels)
     }
 
@@ -215,12 +256,27 @@ impl Index {
         &self.symbols
     }
 
+    /// Who sends series.
+    pub(crate) const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The number of a source, given where it has none.
+    pub(crate) fn source_id(&mut self, source: &str) -> SourceId {
+        self.sources.id(source)
+    }
+
+    /// Who sent a series first.
+    pub(crate) fn source_of(&self, series: SeriesRef) -> &str {
+        self.slots.get(series.0).map_or("", |slot| self.sources.name(slot.source))
+    }
+
     /// All series, by ref.
     pub(crate) fn all(&self) -> impl Iterator<Item = SeriesRef> {
         self.slots.iter().map(|(series, _)| SeriesRef(series))
     }
 
-    /// The hash of the labels of a series, by which equal data is in equal order whatever came first.
+    /// The hash of the labels of a series.
     pub(crate) fn hash(&self, series: SeriesRef) -> Option<u64> {
         Some(self.slots.get(series.0)?.hash)
     }
@@ -234,9 +290,9 @@ mod tests {
     fn series_whose_labels_have_one_hash_are_two_series() {
         let mut index = Index::default();
         let (a, b) = ([("n", "a")], [("n", "b")]);
-        let first = index.create(1, &a).unwrap();
+        let first = index.create(1, &a, None, SourceId::default()).unwrap();
         assert_eq!(index.find(1, &b), None);
-        let second = index.create(1, &b).unwrap();
+        let second = index.create(1, &b, None, SourceId::default()).unwrap();
         assert_ne!(first, second);
         assert_eq!((index.find(1, &a), index.find(1, &b)), (Some(first), Some(second)));
         index.remove(&[first]);
@@ -247,7 +303,10 @@ mod tests {
     fn a_neighbour_is_known_by_all_of_its_labels() {
         let mut index = Index::default();
         let (a, b) = ([("n", "a"), ("x", "1")], [("n", "b"), ("x", "1")]);
-        let (first, second) = (index.create(1, &a).unwrap(), index.create(2, &b).unwrap());
+        let (first, second) = (
+            index.create(1, &a, None, SourceId::default()).unwrap(),
+            index.create(2, &b, None, SourceId::default()).unwrap(),
+        );
         assert_eq!(index.neighbour(first, &a, &b), Some(second));
         for other in
             [&a[..], &[("n", "b"), ("x", "2")], &[("n", "b"), ("y", "1")], &[("n", "c"), ("x", "1")], &b[..1]]
@@ -262,12 +321,12 @@ mod tests {
         let mut index = Index::default();
         let labels = [("job", "api"), ("pod", "p1")];
         let hash = hash_labels(&labels, &mut Gathered::new());
-        let gone = index.create(hash, &labels).unwrap();
-        let kept = index.create(2, &[("job", "api")]).unwrap();
+        let gone = index.create(hash, &labels, None, SourceId::default()).unwrap();
+        let kept = index.create(2, &[("job", "api")], Some((gone, &labels)), SourceId::default()).unwrap();
         index.remove(&[gone]);
         assert_eq!(index.symbols().size(), (2, 6));
-        assert_eq!(index.values.len(), 1);
-        assert_eq!(index.create(hash, &labels), Some(SeriesRef(2)));
+        assert_eq!(index.pairs.names().count(), 1);
+        assert_eq!(index.create(hash, &labels, None, SourceId::default()), Some(SeriesRef(2)));
         assert_eq!(index.labels(kept).unwrap().to_string(), r#"{job="api"}"#);
         assert!(index.labels(gone).is_none());
     }
@@ -276,10 +335,10 @@ mod tests {
     fn a_series_is_put_back_once_and_only_under_its_own_ref() {
         let mut index = Index::default();
         let labels = [("job", "api")];
-        index.restore(SeriesRef(7), &labels).unwrap();
-        index.restore(SeriesRef(7), &labels).unwrap();
-        index.restore(SeriesRef(8), &labels).unwrap_err();
-        index.restore(SeriesRef(7), &[("job", "web")]).unwrap_err();
+        index.restore(SeriesRef(7), &labels, "").unwrap();
+        index.restore(SeriesRef(7), &labels, "").unwrap();
+        index.restore(SeriesRef(8), &labels, "").unwrap_err();
+        index.restore(SeriesRef(7), &[("job", "web")], "").unwrap_err();
         assert_eq!((index.len(), index.next()), (1, 8));
     }
 }

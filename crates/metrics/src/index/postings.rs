@@ -25,9 +25,21 @@ impl Postings {
             Postings::Many(list) => list,
         };
         if list.last().is_none_or(|last| *last < series) {
+            // A doubling vector would waste a third of the index.
+            if list.len() == list.capacity() {
+                list.reserve_exact(2 + list.len() / 4);
+            }
             list.push(series);
         } else if let Err(position) = list.binary_search(&series) {
             list.insert(position, series);
+        }
+    }
+
+    /// Bytes that are reserved beside the list itself.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Postings::One(_) => 0,
+            Postings::Many(list) => list.capacity() as u64 * 4,
         }
     }
 
@@ -45,12 +57,12 @@ impl Postings {
 }
 
 /// Keeps what is in the other list too.
-pub(super) fn intersect(list: &mut Vec<u32>, other: &[u32]) {
+pub(crate) fn intersect(list: &mut Vec<u32>, other: &[u32]) {
     retain_by_presence(list, other, true);
 }
 
 /// Keeps what is not in the other list.
-pub(super) fn subtract(list: &mut Vec<u32>, other: &[u32]) {
+pub(crate) fn subtract(list: &mut Vec<u32>, other: &[u32]) {
     retain_by_presence(list, other, false);
 }
 
@@ -71,7 +83,7 @@ fn retain_by_presence(list: &mut Vec<u32>, other: &[u32], present: bool) {
 }
 
 /// Everything in any of the lists. They hold different series, because a series has one value of a label.
-pub(super) fn unite<'a>(lists: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
+pub(crate) fn unite<'a>(lists: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
     let mut all: Vec<u32> = Vec::new();
     let mut runs = 0;
     for list in lists {

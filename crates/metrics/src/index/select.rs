@@ -5,12 +5,10 @@
 //! the values that do not match. Expressions are tried on the values of the label, never on all series; once there
 //! are fewer candidates than values, on the candidates' own values.
 
-use std::collections::BTreeMap;
-
 use promql::Matcher;
 
-use super::postings::{Postings, intersect, subtract, unite};
-use super::{Index, Symbol};
+use super::postings::{intersect, subtract, unite};
+use super::{Index, Pair};
 use crate::SeriesRef;
 
 impl Index {
@@ -40,14 +38,13 @@ impl Index {
         found.into_iter().map(SeriesRef).collect()
     }
 
-    fn values_of(&self, name: &str) -> Option<&BTreeMap<Symbol, Postings>> {
-        self.values.get(&self.symbols.find(name)?)
+    fn pairs_named(&self, name: &str) -> &[Pair] {
+        self.symbols.find(name).map_or(&[], |name| self.pairs.of_name(name))
     }
 
     fn list(&self, name: &str, value: &str) -> &[u32] {
-        let of_name = self.values_of(name);
-        let list = of_name.and_then(|values| values.get(&self.symbols.find(value)?));
-        list.map_or(&[], Postings::as_slice)
+        let pair = self.symbols.find(name).and_then(|name| self.pairs.find(name, self.symbols.find(value)?));
+        pair.map_or(&[], |pair| self.pairs.get(pair).postings.as_slice())
     }
 
     /// An upper bound of how many series a required matcher leaves; expressions come last.
@@ -81,38 +78,35 @@ impl Index {
     }
 
     fn lists_where(&self, name: &str, wanted: impl Fn(&str) -> bool) -> Vec<u32> {
-        let values = self.values_of(name).into_iter().flatten();
-        unite(values.filter(|(value, _)| wanted(self.symbols.text(**value))).map(|(_, list)| list.as_slice()))
+        let labels = self.pairs_named(name).iter().map(|pair| self.pairs.get(*pair));
+        let found = labels.filter(|label| wanted(self.symbols.text(label.value)));
+        unite(found.map(|label| label.postings.as_slice()))
     }
 
     /// Applies a matcher to the candidates themselves where they are few, and by lists where they are many.
     fn narrow(&self, found: &mut Vec<u32>, matcher: &Matcher, by_lists: impl FnOnce(&mut Vec<u32>)) {
-        let values = if matcher.literals().is_some() {
-            1
-        } else {
-            self.values_of(matcher.name()).map_or(0, BTreeMap::len)
-        };
+        let values = if matcher.literals().is_some() { 1 } else { self.pairs_named(matcher.name()).len() };
         if found.len() > values {
             return by_lists(found);
         }
         let name = self.symbols.find(matcher.name());
         found.retain(|series| {
-            let labels = self.symbols_of(SeriesRef(*series));
-            let value = labels.iter().find(|(label, _)| Some(*label) == name);
-            matcher.matches(value.map_or("", |(_, value)| self.symbols.text(*value)))
+            let labels = self.pairs_of(SeriesRef(*series)).iter().map(|pair| self.pairs.get(*pair));
+            let value = labels.into_iter().find(|label| Some(label.name) == name);
+            matcher.matches(value.map_or("", |label| self.symbols.text(label.value)))
         });
     }
 }
 
 /// The values one of which a label must have.
-fn positive_literals(matcher: &Matcher) -> Option<&[String]> {
+pub(crate) fn positive_literals(matcher: &Matcher) -> Option<&[String]> {
     if matcher.op().is_negative() { None } else { matcher.literals() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::{Gathered, hash_labels};
+    use crate::index::{Gathered, SourceId, hash_labels};
     use promql::MatchOp;
     use proptest::prelude::*;
 
@@ -132,7 +126,7 @@ mod tests {
                 let texts = [metric, job, pod].map(|n| if n == 0 { String::new() } else { format!("v{n}") });
                 let labels: Vec<_> =
                     NAMES.into_iter().zip(texts.iter().map(String::as_str)).filter(|(_, v)| !v.is_empty()).collect();
-                if let Some(series) = index.create(hash_labels(&labels, &mut Gathered::new()), &labels) {
+                if let Some(series) = index.create(hash_labels(&labels, &mut Gathered::new()), &labels, None, SourceId::default()) {
                     refs.push(series);
                 }
             }

@@ -1,10 +1,10 @@
-//! Label names and values, each text held once while a series uses it.
+//! Label names and values, each text held once while a pair uses it.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::hashes::ByHash;
+use super::table::Table;
 
-/// A text's number; it may come to mean another text when no series uses the first one any more.
+/// A text's number; it may come to mean another text when nothing uses the first one any more.
 pub(crate) type Symbol = u32;
 
 /// Texts by number, and numbers by text.
@@ -13,8 +13,12 @@ pub(crate) struct Symbols {
     texts: Vec<Box<str>>,
     uses: Vec<u32>,
     free: Vec<Symbol>,
-    by_hash: ByHash,
+    by_text: Table,
     bytes: u64,
+}
+
+fn hash(text: &str) -> u64 {
+    xxh3_64(text.as_bytes())
 }
 
 impl Symbols {
@@ -24,16 +28,14 @@ impl Symbols {
         &self.texts[symbol as usize]
     }
 
-    /// The symbol of a text that some series uses.
+    /// The symbol of a text that something uses.
     pub(crate) fn find(&self, text: &str) -> Option<Symbol> {
-        self.by_hash.find(xxh3_64(text.as_bytes()), |symbol| self.text(symbol) == text)
+        self.by_text.find(hash(text), |symbol| self.text(symbol) == text)
     }
 
     /// The symbol of a text, which is used once more.
     pub(crate) fn take(&mut self, text: &str) -> Symbol {
-        let hash = xxh3_64(text.as_bytes());
-        let found = self.by_hash.find(hash, |symbol| &*self.texts[symbol as usize] == text);
-        if let Some(symbol) = found {
+        if let Some(symbol) = self.find(text) {
             self.uses[symbol as usize] += 1;
             return symbol;
         }
@@ -50,7 +52,8 @@ impl Symbols {
                 (self.texts.len() - 1) as Symbol
             }
         };
-        self.by_hash.insert(hash, symbol);
+        let texts = &self.texts;
+        self.by_text.insert(hash(text), symbol, |symbol| hash(&texts[symbol as usize]));
         symbol
     }
 
@@ -62,7 +65,7 @@ impl Symbols {
             return;
         }
         let text = std::mem::take(&mut self.texts[symbol as usize]);
-        self.by_hash.remove(xxh3_64(text.as_bytes()), symbol);
+        self.by_text.remove(hash(&text), symbol);
         self.bytes -= text.len() as u64;
         self.free.push(symbol);
     }

@@ -18,10 +18,13 @@ mod replay;
 mod segment;
 
 pub(crate) use log::{Log, Ticket};
-pub(crate) use records::{Audience, RecordWriter, dropped_record, floor_record};
+pub(crate) use records::{
+    Audience, RecordWriter, deleted_record, dropped_record, floor_record, put_exemplar, tell_exemplar,
+};
 pub(crate) use replay::replay;
 pub(crate) use segment::{
-    HEADER_BYTES as SEGMENT_HEADER_BYTES, number as segment_number, path as segment_path,
+    HEADER_BYTES as SEGMENT_HEADER_BYTES, header as segment_header, number as segment_number,
+    path as segment_path,
 };
 
 /// When what was appended becomes durable.

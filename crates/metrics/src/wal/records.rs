@@ -1,12 +1,20 @@
 //! The payloads of the log's records.
 //!
-//! - series: for each its ref (u32), the number of its labels, and name and value of each with their lengths;
+//! - series: for each its ref (u32), the number of its labels, and name and value of each with their lengths; where
+//!   they came from a named source, the name stands first;
 //! - samples: entries of a ref (signed varint, its distance to the ref before), a count (u8), and so many samples:
 //!   the timestamp (signed varint, its distance to the sample before), and the value's bits;
 //! - floor: a timestamp in milliseconds (i64);
-//! - dropped: refs (u32).
+//! - dropped: refs (u32);
+//! - histograms: for each its ref (u32), its timestamp (i64), and the histogram as in a run of one, with its length;
+//! - exemplars: for each its ref (u32), its timestamp (i64), the value's bits, and its labels as a series has them;
+//! - deleted: the first and the last timestamp (i64), and refs (u32).
+
+use promql::Histogram;
 
 use crate::SeriesRef;
+use crate::chunk::histograms;
+use crate::exemplars::Exemplar;
 use crate::index::BorrowedLabels;
 use crate::limits::{ENTRY_SAMPLES_MAX, RECORD_BYTES};
 
@@ -52,15 +60,38 @@ impl RecordWriter {
         }
     }
 
-    /// Adds a series.
-    pub(crate) fn series(&mut self, series: SeriesRef, labels: &BorrowedLabels<'_>) {
-        self.record(kind::SERIES);
-        self.buffer.extend_from_slice(&series.0.to_le_bytes());
-        put_varint(&mut self.buffer, labels.len() as u64);
-        for (name, value) in labels {
-            put_bytes(&mut self.buffer, name.as_bytes());
-            put_bytes(&mut self.buffer, value.as_bytes());
+    /// Adds a series. All series of one writer come from one source.
+    pub(crate) fn series(&mut self, series: SeriesRef, labels: &BorrowedLabels<'_>, source: &str) {
+        if source.is_empty() {
+            self.record(kind::SERIES);
+        } else {
+            self.record(kind::SERIES_OF);
+            if self.is_empty_record() {
+                put_bytes(&mut self.buffer, source.as_bytes());
+            }
         }
+        self.buffer.extend_from_slice(&series.0.to_le_bytes());
+        put_labels(&mut self.buffer, labels);
+    }
+
+    fn is_empty_record(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| self.buffer.len() == record.start + wire::HEAD_BYTES)
+    }
+
+    /// Adds a histogram.
+    pub(crate) fn histogram(&mut self, series: SeriesRef, at_ms: i64, histogram: &Histogram) {
+        self.record(kind::HISTOGRAMS);
+        self.buffer.extend_from_slice(&series.0.to_le_bytes());
+        self.buffer.extend_from_slice(&at_ms.to_le_bytes());
+        let mut stream = Vec::new();
+        histograms::put(&mut stream, 0, None, histogram);
+        put_bytes(&mut self.buffer, &stream);
+    }
+
+    /// Adds an exemplar.
+    pub(crate) fn exemplar(&mut self, series: SeriesRef, exemplar: &Exemplar<'_>) {
+        self.record(kind::EXEMPLARS);
+        put_exemplar(&mut self.buffer, series, exemplar);
     }
 
     /// Begins the samples of a series; at most [`ENTRY_SAMPLES_MAX`] may follow.
@@ -142,12 +173,54 @@ pub(crate) fn dropped_record(series: &[SeriesRef]) -> Vec<u8> {
     records
 }
 
+/// Appends labels: their number, and name and value of each.
+fn put_labels(buffer: &mut Vec<u8>, labels: &BorrowedLabels<'_>) {
+    put_varint(buffer, labels.len() as u64);
+    for (name, value) in labels {
+        put_bytes(buffer, name.as_bytes());
+        put_bytes(buffer, value.as_bytes());
+    }
+}
+
+/// Appends an exemplar's entry.
+pub(crate) fn put_exemplar(buffer: &mut Vec<u8>, series: SeriesRef, exemplar: &Exemplar<'_>) {
+    buffer.extend_from_slice(&series.0.to_le_bytes());
+    buffer.extend_from_slice(&exemplar.at_ms.to_le_bytes());
+    buffer.extend_from_slice(&exemplar.value.to_bits().to_le_bytes());
+    put_labels(buffer, exemplar.labels);
+}
+
+/// The record that samples of series in a range are deleted.
+pub(crate) fn deleted_record(series: &[SeriesRef], start_ms: i64, end_ms: i64) -> Vec<u8> {
+    let mut records = Vec::new();
+    for part in series.chunks(RECORD_BYTES / 4) {
+        let start = wire::begin(&mut records, kind::DELETED);
+        records.extend_from_slice(&start_ms.to_le_bytes());
+        records.extend_from_slice(&end_ms.to_le_bytes());
+        part.iter().for_each(|series| records.extend_from_slice(&series.0.to_le_bytes()));
+        wire::seal(&mut records, start);
+    }
+    records
+}
+
 /// What a log tells while it is read back. An error says what is wrong with the record.
 pub(crate) trait Audience {
-    /// A series came.
-    fn series(&mut self, series: SeriesRef, labels: &BorrowedLabels<'_>) -> Result<(), &'static str>;
+    /// A series came from a source.
+    fn series(
+        &mut self,
+        series: SeriesRef,
+        labels: &BorrowedLabels<'_>,
+        source: &str,
+    ) -> Result<(), &'static str>;
     /// Samples of a series came.
     fn samples(&mut self, series: SeriesRef, samples: &[(i64, f64)]) -> Result<(), &'static str>;
+    /// A histogram of a series came.
+    fn histogram(&mut self, series: SeriesRef, at_ms: i64, histogram: &Histogram)
+    -> Result<(), &'static str>;
+    /// An exemplar of a series came.
+    fn exemplar(&mut self, series: SeriesRef, exemplar: &Exemplar<'_>);
+    /// Samples between, both included, are deleted.
+    fn deleted(&mut self, series: &[SeriesRef], start_ms: i64, end_ms: i64);
     /// Samples before a timestamp are gone.
     fn floor(&mut self, floor_ms: i64);
     /// A series left.
@@ -159,10 +232,26 @@ pub(crate) fn tell(kind: u8, payload: &[u8], audience: &mut dyn Audience) -> Res
     const SHORT: &str = "the record ends within an entry";
     let mut cursor = Cursor::new(payload);
     match kind {
-        kind::SERIES => {
+        kind::SERIES | kind::SERIES_OF => {
+            let source = if kind == kind::SERIES { "" } else { cursor.text().ok_or(SHORT)? };
             while !cursor.is_empty() {
-                tell_series(&mut cursor, audience).ok_or(SHORT)??;
+                tell_series(&mut cursor, source, audience).ok_or(SHORT)??;
             }
+        }
+        kind::HISTOGRAMS => {
+            while !cursor.is_empty() {
+                tell_histogram(&mut cursor, audience).ok_or(SHORT)??;
+            }
+        }
+        kind::EXEMPLARS => {
+            while !cursor.is_empty() {
+                tell_exemplar(&mut cursor, &mut |series, exemplar| audience.exemplar(series, exemplar))
+                    .ok_or(SHORT)?;
+            }
+        }
+        kind::DELETED => {
+            let (start_ms, end_ms) = (cursor.i64().ok_or(SHORT)?, cursor.i64().ok_or(SHORT)?);
+            audience.deleted(&take_refs(&mut cursor).ok_or(SHORT)?, start_ms, end_ms);
         }
         kind::SAMPLES => {
             let (mut before, mut samples) = ((0, 0), Vec::new());
@@ -172,11 +261,7 @@ pub(crate) fn tell(kind: u8, payload: &[u8], audience: &mut dyn Audience) -> Res
         }
         kind::FLOOR => audience.floor(cursor.i64().ok_or(SHORT)?),
         kind::DROPPED => {
-            let mut series = Vec::new();
-            while !cursor.is_empty() {
-                series.push(SeriesRef(cursor.u32().ok_or(SHORT)?));
-            }
-            audience.dropped(&series);
+            audience.dropped(&take_refs(&mut cursor).ok_or(SHORT)?);
         }
         kind::SYNCED => {}
         _ => return Err("a record of an unknown kind; a later version of Swan may have written it"),
@@ -184,14 +269,47 @@ pub(crate) fn tell(kind: u8, payload: &[u8], audience: &mut dyn Audience) -> Res
     Ok(())
 }
 
-fn tell_series(cursor: &mut Cursor<'_>, audience: &mut dyn Audience) -> Option<Result<(), &'static str>> {
-    let series = SeriesRef(cursor.u32()?);
+fn take_refs(cursor: &mut Cursor<'_>) -> Option<Vec<SeriesRef>> {
+    let mut series = Vec::new();
+    while !cursor.is_empty() {
+        series.push(SeriesRef(cursor.u32()?));
+    }
+    Some(series)
+}
+
+fn take_labels<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<(&'a str, &'a str)>> {
     let count = cursor.count()?;
     let mut labels = Vec::with_capacity(count);
     for _ in 0..count {
         labels.push((cursor.text()?, cursor.text()?));
     }
-    Some(audience.series(series, &labels))
+    Some(labels)
+}
+
+fn tell_series(
+    cursor: &mut Cursor<'_>,
+    source: &str,
+    audience: &mut dyn Audience,
+) -> Option<Result<(), &'static str>> {
+    let series = SeriesRef(cursor.u32()?);
+    Some(audience.series(series, &take_labels(cursor)?, source))
+}
+
+fn tell_histogram(cursor: &mut Cursor<'_>, audience: &mut dyn Audience) -> Option<Result<(), &'static str>> {
+    let (series, at_ms) = (SeriesRef(cursor.u32()?), cursor.i64()?);
+    let mut stream = Cursor::new(cursor.bytes()?);
+    let (_, histogram) = histograms::take(&mut stream, None)?;
+    stream.is_empty().then(|| audience.histogram(series, at_ms, &histogram))
+}
+
+/// Takes an exemplar's entry.
+pub(crate) fn tell_exemplar(
+    cursor: &mut Cursor<'_>,
+    each: &mut dyn FnMut(SeriesRef, &Exemplar<'_>),
+) -> Option<()> {
+    let (series, at_ms, value) = (SeriesRef(cursor.u32()?), cursor.i64()?, cursor.f64()?);
+    each(series, &Exemplar { labels: &take_labels(cursor)?, value, at_ms });
+    Some(())
 }
 
 fn tell_samples(

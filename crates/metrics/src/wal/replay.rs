@@ -25,9 +25,10 @@ pub(crate) fn replay(
         what,
     };
     if !segment.starts_with(&segment::header(number)) {
-        // A header of zeros is what a machine leaves that stopped after the file grew and before it was filled.
+        // Zeros are what a machine leaves that stopped after the file grew and before it was filled.
         let torn =
-            segment.iter().take(HEADER_BYTES).all(|byte| *byte == 0) && !segment::was_synced(segment, 0);
+            segment.iter().zip(segment::header(number)).all(|(byte, whole)| *byte == 0 || *byte == whole)
+                && !segment::was_synced(segment, 0);
         return if is_last && (torn || segment.len() < HEADER_BYTES) {
             Ok(0)
         } else {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use kernel::{Span, Timestamp};
-use metrics::{Config, Fsync, SeriesSamples};
+use metrics::{Config, Fsync, OutOfOrder, SeriesSamples};
 
 use crate::model_disk::ModelDisk;
 use crate::{append, contents, expected, open};
@@ -91,8 +91,11 @@ fn two_writers_of_one_timestamp_leave_the_same_winner_before_and_after_a_restart
 #[test]
 fn series_that_leave_while_others_write_take_nothing_along() {
     let disk = ModelDisk::default();
-    let config =
-        Config { retention: Span::from_millis(50), late_window: Span::from_hours(1), ..Config::default() };
+    let config = Config {
+        retention: Span::from_millis(50),
+        out_of_order: OutOfOrder::Window(Span::from_hours(1)),
+        ..Config::default()
+    };
     let (store, _) = open(&disk, config).unwrap();
     thread::scope(|scope| {
         scope.spawn(|| {

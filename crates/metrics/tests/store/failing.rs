@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{Rng, Span, Timestamp};
-use metrics::{AppendFault, Config, Fsync, MetricsStore, SeriesSamples};
+use metrics::{AppendFault, Config, Fsync, MetricsStore, OutOfOrder, SeriesSamples};
 
 use crate::model_disk::{Failure, ModelDisk};
 use crate::{Contents, contents, open};
@@ -25,7 +25,7 @@ fn config(fsync: Fsync) -> Config {
         fsync,
         segment_bytes_max: 300,
         retention: Span::from_millis(RETENTION_MS),
-        late_window: Span::from_millis(RETENTION_MS),
+        out_of_order: OutOfOrder::Window(Span::from_millis(RETENTION_MS)),
         ..Config::default()
     }
 }

@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod concurrent;
+mod crashed;
 mod damaged;
 mod failing;
+mod kept;
 mod limited;
 mod model_disk;
 mod modelled;
 mod queried;
+mod turmoil_disk;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use kernel::Rng;
-use metrics::{Disk, DiskFile};
+use metrics::{BlockFile, Disk, DiskFile};
 
 /// Clones are the same disk.
 #[derive(Debug, Clone, Default)]
@@ -153,6 +153,19 @@ impl Disk for ModelDisk {
         Ok(Box::new(Cursor::new(self.inode(path)?.lock().unwrap().bytes.clone())))
     }
 
+    fn open_block(&self, path: &Path) -> io::Result<Arc<dyn BlockFile>> {
+        self.operate()?;
+        let inode = self.inode(path)?;
+        Ok(Arc::new(Handle { disk: self.clone(), inode }))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.operate()?;
+        let inode = self.inode(from)?;
+        self.state().files.insert(to.to_owned(), inode);
+        Ok(())
+    }
+
     fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()> {
         self.operate()?;
         let inode = self.inode(path)?;
@@ -181,6 +194,21 @@ impl Disk for ModelDisk {
         let files = state.files.clone();
         state.durable_names.retain(|path, _| path.parent() != Some(dir));
         state.durable_names.extend(files.into_iter().filter(|(path, _)| path.parent() == Some(dir)));
+        Ok(())
+    }
+}
+
+impl BlockFile for Handle {
+    fn bytes(&self) -> io::Result<u64> {
+        Ok(self.inode.lock().unwrap().bytes.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.disk.operate()?;
+        let content = self.inode.lock().unwrap();
+        let from = offset as usize;
+        let bytes = content.bytes.get(from..from + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buffer.copy_from_slice(bytes);
         Ok(())
     }
 }

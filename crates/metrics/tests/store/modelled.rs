@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use kernel::{Span, Timestamp};
-use metrics::{Config, Fsync, SeriesSamples};
+use metrics::{Config, Effort, Fsync, OutOfOrder, SeriesSamples};
+use promql::{Matcher, TimeRange};
 use proptest::prelude::*;
 
 use crate::model_disk::ModelDisk;
@@ -15,6 +16,11 @@ enum Step {
     Append(Vec<(u8, i64, f64)>),
     Advance(i64),
     Reopen,
+    /// Of this series, or of all; from and until, as distances from the time of the step.
+    Delete(Option<u8>, i64, i64),
+    Cut,
+    CutAll,
+    Compact(bool),
     Checkpoint,
     Retain,
     Sync,
@@ -40,6 +46,11 @@ fn step() -> impl Strategy<Value = Step> {
         12 => prop::collection::vec((0_u8..6, distance, value), 1..60).prop_map(Step::Append),
         6 => prop_oneof![1_i64..120_000, 60_000_i64..LATE_MS * 2].prop_map(Step::Advance),
         1 => Just(Step::Reopen),
+        1 => (prop::option::of(0_u8..6), -LATE_MS * 2..1, 0_i64..LATE_MS)
+            .prop_map(|(series, from, length)| Step::Delete(series, from, from + length)),
+        2 => Just(Step::Cut),
+        1 => Just(Step::CutAll),
+        2 => any::<bool>().prop_map(Step::Compact),
         1 => Just(Step::Checkpoint),
         1 => Just(Step::Retain),
         1 => Just(Step::Sync),
@@ -59,10 +70,6 @@ impl Model {
             return false;
         }
         let samples = self.series.entry(series).or_default();
-        let newest = samples.last_key_value().map(|(newest, _)| *newest);
-        if newest.is_some_and(|newest| at_ms < newest - LATE_MS) {
-            return false;
-        }
         samples.insert(at_ms, value.to_bits());
         true
     }
@@ -74,6 +81,14 @@ impl Model {
             samples.retain(|at_ms, _| *at_ms >= floor_ms);
         }
         self.series.retain(|_, samples| !samples.is_empty());
+    }
+
+    fn delete(&mut self, series: Option<u8>, from_ms: i64, until_ms: i64) {
+        for (number, samples) in &mut self.series {
+            if series.is_none_or(|series| series == *number) {
+                samples.retain(|at_ms, _| *at_ms < from_ms || until_ms < *at_ms);
+            }
+        }
     }
 
     fn contents(&self) -> Contents {
@@ -92,7 +107,9 @@ proptest! {
     ) {
         let config = Config {
             retention: Span::from_millis(RETENTION_MS),
-            late_window: Span::from_millis(LATE_MS),
+            out_of_order: OutOfOrder::Unlimited,
+            block_span: Span::from_millis(LATE_MS / 4),
+            cut_after: Span::from_millis(LATE_MS / 8),
             fsync: if each_append { Fsync::EachAppend } else { Fsync::EverySecond },
             segment_bytes_max,
             ..Config::default()
@@ -122,14 +139,34 @@ proptest! {
                     prop_assert_eq!(report.torn_end, None);
                     store = reopened;
                 }
+                Step::Delete(series, from, until) => {
+                    let (from_ms, until_ms) = (now_ms + from, now_ms + until);
+                    let matchers: Vec<_> =
+                        series.map(|series| Matcher::equal("series", series.to_string())).into_iter().collect();
+                    let range = TimeRange::new(Timestamp::from_millis(from_ms), Timestamp::from_millis(until_ms));
+                    store.delete(&matchers, range).unwrap();
+                    model.delete(series, from_ms, until_ms);
+                }
+                Step::Cut => {
+                    store.cut(Timestamp::from_millis(now_ms)).unwrap();
+                    prop_assert!(!store.is_cut_due(Timestamp::from_millis(now_ms)));
+                }
+                Step::CutAll => {
+                    store.cut_all().unwrap();
+                    prop_assert_eq!(store.stats().samples, 0);
+                }
+                Step::Compact(all) => {
+                    let effort = if all { Effort::All } else { Effort::Due };
+                    while store.compact(effort).unwrap().replaced > 0 {}
+                }
                 Step::Checkpoint => {
                     store.checkpoint().unwrap();
-                    prop_assert_eq!(disk.paths().len(), 2, "{:?}", disk.paths());
+                    let logs = disk.paths().iter().filter(|path| path.extension().is_none_or(|e| e == "wal" || e == "checkpoint")).count();
+                    prop_assert_eq!(logs, 2, "{:?}", disk.paths());
                 }
                 Step::Retain => {
                     store.retain(Timestamp::from_millis(now_ms)).unwrap();
                     model.retain(now_ms - RETENTION_MS);
-                    prop_assert_eq!(store.stats().series, model.series.len() as u64);
                 }
                 Step::Sync => store.sync().unwrap(),
             }

@@ -87,21 +87,33 @@ fn every_question_is_answered_as_by_looking_at_everything() {
     }
 }
 
+fn order(store: &MetricsStore) -> Vec<String> {
+    let mut order = Vec::new();
+    store
+        .select(&Selection::new(&[], TimeRange::ALL), &mut |series| {
+            order.push(series.labels.to_string());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    order
+}
+
 #[test]
-fn the_order_of_series_does_not_depend_on_which_came_first() {
-    let order = |jobs: [&str; 4]| {
-        let (store, _) = open(&ModelDisk::default(), Config::default()).unwrap();
-        jobs.iter().for_each(|job| drop(crate::append(&store, job, &[(1, 1.0)])));
-        let mut order = Vec::new();
-        store
-            .select(&Selection::new(&[], TimeRange::ALL), &mut |series| {
-                order.push(series.labels.to_string());
-                ControlFlow::Continue(())
-            })
-            .unwrap();
-        order
-    };
-    assert_eq!(order(["a", "b", "c", "d"]), order(["d", "b", "a", "c"]));
+fn one_store_gives_its_series_in_one_order_before_and_after_a_restart() {
+    for in_blocks in [false, true] {
+        let disk = ModelDisk::default();
+        let (store, _) = open(&disk, Config::default()).unwrap();
+        for (round, jobs) in [["d", "b", "a"], ["c", "a", "e"]].into_iter().enumerate() {
+            jobs.iter().for_each(|job| drop(crate::append(&store, job, &[(round as i64, 1.0)])));
+            if in_blocks {
+                store.cut_all().unwrap();
+            }
+        }
+        let before = order(&store);
+        assert_eq!((before.len(), order(&store)), (5, before.clone()));
+        drop(store);
+        assert_eq!(order(&open(&disk, Config::default()).unwrap().0), before);
+    }
 }
 
 #[test]
@@ -115,4 +127,28 @@ fn a_reader_that_has_seen_enough_is_shown_no_more() {
         })
         .unwrap();
     assert_eq!(seen, 3);
+}
+
+#[test]
+fn in_parts_every_series_comes_once_and_in_the_order_of_one_part() {
+    for in_blocks in [false, true] {
+        let (store, _) = open(&ModelDisk::default(), Config::default()).unwrap();
+        for job in 0..10_000 {
+            crate::append(&store, &job.to_string(), &[(1, 1.0)]);
+        }
+        if in_blocks {
+            store.cut_all().unwrap();
+        }
+        let parts: [std::sync::Mutex<Vec<String>>; 3] = Default::default();
+        let selection = Selection::new(&[], TimeRange::ALL);
+        store
+            .select_lent(&selection, 3, &|part, lent| {
+                parts[part].lock().unwrap().push(lent.labels.to_labels().to_string());
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        let parts = parts.map(|part| part.into_inner().unwrap());
+        assert!(parts.iter().all(|part| part.len() > 3000));
+        assert!(parts.concat() == order(&store));
+    }
 }

@@ -1,9 +1,13 @@
 //! From a script's text to its statements.
 
-use kernel::{Labels, Span, Timestamp};
-use promql::{METRIC_NAME, STALE_NAN, TimeRange};
+use kernel::{Span, Timestamp};
+use promql::TimeRange;
 
-use super::{Eval, Expected, Loaded, Statement, Times};
+use super::series::{labels, number, values};
+use super::storage::native_of_classic;
+use super::{
+    Eval, Expectation, Expected, ExpectedSeries, Loaded, LoadedSample, Statement, Text, Times, Written,
+};
 
 /// The statements of a script. Panics where it is not in the language, naming the line.
 pub(crate) fn read(script: &str) -> Vec<Statement> {
@@ -33,85 +37,141 @@ pub(crate) fn read(script: &str) -> Vec<Statement> {
 }
 
 fn is_head(line: &str) -> bool {
-    ["clear", "load ", "load_with_nhcb ", "eval ", "eval_"].iter().any(|head| line.starts_with(head))
+    line == "clear"
+        || ["load ", "load_with_nhcb ", "eval ", "eval_"].iter().any(|head| line.starts_with(head))
 }
 
 fn load(interval: &str, block: &[&str], with_native: bool) -> Statement {
     let interval = span(interval);
-    let mut all = Vec::new();
+    let mut all: Vec<Loaded> = Vec::new();
+    let mut starts: Vec<Option<Span>> = Vec::new();
     for line in block {
-        let (labels, values) = series(line);
-        let is_native = values.contains("{{");
-        let samples =
-            if is_native { Vec::new() } else { points(values, Timestamp::from_millis(0), interval) };
-        let native = labels.get(METRIC_NAME).and_then(|name| name.strip_suffix("_bucket"));
-        if let Some(name) = native.filter(|_| with_native) {
-            let labels = labels.with(METRIC_NAME, name).with("le", "");
-            all.push(Loaded { labels, samples: Vec::new(), is_native: true });
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        if word.ends_with("@st") {
+            starts = rest.split_whitespace().flat_map(start).collect();
+            continue;
         }
-        all.push(Loaded { labels, samples, is_native });
+        let (labels, written) = labels(line);
+        let samples = values(written).into_iter().enumerate().map(|(index, value)| {
+            let at = Timestamp::from_millis(0) + interval.times(index as i64);
+            let start = starts.get(index).copied().flatten().map(|start| at + start);
+            LoadedSample { at, start, value }
+        });
+        let samples: Vec<LoadedSample> = samples.collect();
+        starts.clear();
+        all.retain(|other| other.labels != labels);
+        all.push(Loaded { labels, samples });
+    }
+    if with_native {
+        let native = native_of_classic(&all);
+        all.extend(native);
     }
     Statement::Load(all)
 }
 
+/// When counters began, as distances from their samples: `_`, `-1m`, `_x3`, `-30s-1mx2`.
+fn start(word: &str) -> Vec<Option<Span>> {
+    let (base, times) = match word.rsplit_once('x') {
+        Some((base, times)) => (base, times.parse::<i64>().unwrap()),
+        None => (word, 0),
+    };
+    if base == "_" {
+        return vec![None; times.max(1) as usize];
+    }
+    let sign = base.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-'));
+    let (first, step) = match sign {
+        Some((at, _)) => (signed_span(&base[..at]), signed_span(&base[at..])),
+        None => (signed_span(base), Span::ZERO),
+    };
+    (0..=times).map(|index| Some(first + step.times(index))).collect()
+}
+
+fn signed_span(text: &str) -> Span {
+    match text.strip_prefix('-') {
+        Some(rest) => -span(rest),
+        None => span(text.trim_start_matches('+')),
+    }
+}
+
 fn eval(line: usize, command: &str, rest: &str, block: &[&str]) -> Eval {
     let mut words = Words(rest);
-    let (times, step) = match words.next() {
+    let (mut times, mut step) = match words.next() {
         "instant" => {
             words.expect("at");
             (Times::Instant(Timestamp::from_millis(0) + span(words.next())), Span::from_millis(1))
         }
         _ => {
-            words.expect("from");
-            let start = Timestamp::from_millis(0) + span(words.next());
-            words.expect("to");
-            let end = Timestamp::from_millis(0) + span(words.next());
-            words.expect("step");
-            let step = span(words.next());
-            (Times::Range { range: TimeRange::new(start, end), step }, step)
+            let (range, step) = words.range();
+            (Times::Range { range, step }, step)
         }
     };
-    let start = match times {
+    let mut start = match times {
         Times::Instant(at) => at,
         Times::Range { range, .. } => range.start,
     };
-    let mut expected = Expected::Series { series: Vec::new(), ordered: command == "eval_ordered" };
-    if command == "eval_fail" {
-        expected = Expected::Failure(None);
+    let is_ordered = command == "eval_ordered";
+    let mut eval = Eval {
+        line,
+        expression: words.0.trim().to_owned(),
+        times,
+        expected: Expected::Series(ExpectedSeries { series: Vec::new(), is_ordered }),
+        annotations: Vec::new(),
+    };
+    match command {
+        "eval_fail" => eval.expected = Expected::Failure(None),
+        "eval_warn" => eval.annotations.push(Expectation::Warning(None)),
+        "eval_info" => eval.annotations.push(Expectation::Info(None)),
+        _ => {}
     }
     for result in block {
-        if let Some(expectation) = result.strip_prefix("expect ") {
-            expect(expectation, &mut expected);
-        } else if let Some(part) = result.strip_prefix("expected_fail_message ") {
-            expected = Expected::Failure(Some(part.to_owned()));
-        } else if result.contains("{{") {
+        if let Some(rest) = result.strip_prefix("expect range vector ") {
+            let (range, each) = Words(rest).range();
+            (start, step) = (range.start, each);
+            times = Times::Instant(range.end);
+        } else if let Some(expectation) = result.strip_prefix("expect ") {
+            expect(expectation, &mut eval);
+        } else if let Some(exact) = result.strip_prefix("expected_fail_message ") {
+            eval.expected = Expected::Failure(Some(Text::Exact(exact.trim().to_owned())));
+        } else if let Some(pattern) = result.strip_prefix("expected_fail_regexp ") {
+            let regex = regex::Regex::new(pattern.trim()).unwrap();
+            eval.expected = Expected::Failure(Some(Text::Matching(regex)));
         } else if let Some(value) = number(result) {
-            expected = Expected::Scalar(value);
-        } else if let Expected::Series { series: all, .. } = &mut expected {
-            let (labels, values) = series(result);
-            all.push((labels, points(values, start, step)));
+            eval.expected = Expected::Scalar(value);
+        } else if let Expected::Series(expected) = &mut eval.expected {
+            let (labels, written) = labels(result);
+            expected.series.push((labels, points(written, start, step)));
         }
     }
-    let mentions_native = block.iter().any(|line| line.contains("{{"));
-    Eval { line, expression: words.0.trim().to_owned(), times, expected, mentions_native }
+    eval.times = times;
+    eval
 }
 
-fn expect(expectation: &str, expected: &mut Expected) {
+fn points(written: &str, start: Timestamp, step: Span) -> Vec<(Timestamp, Written)> {
+    let values = values(written).into_iter().enumerate();
+    let points = values.map(|(index, value)| (start + step.times(index as i64), value));
+    points.filter(|(_, value)| !matches!(value, Written::Omitted)).collect()
+}
+
+fn expect(expectation: &str, eval: &mut Eval) {
     let (kind, detail) = expectation.split_once(char::is_whitespace).unwrap_or((expectation, ""));
+    let detail = detail.trim();
+    let text = || match detail.split_once(':') {
+        Some(("msg", exact)) => Some(Text::Exact(exact.trim().to_owned())),
+        Some(("regex", pattern)) => Some(Text::Matching(regex::Regex::new(pattern.trim()).unwrap())),
+        _ => None,
+    };
     match kind {
-        "fail" => {
-            *expected = Expected::Failure(detail.trim().strip_prefix("msg:").map(|m| m.trim().to_owned()))
-        }
-        "string" => {
-            let detail = detail.trim();
-            *expected = Expected::Text(detail[1..detail.len() - 1].to_owned());
-        }
+        "fail" => eval.expected = Expected::Failure(text()),
+        "string" => eval.expected = Expected::Text(detail[1..detail.len() - 1].to_owned()),
         "ordered" => {
-            if let Expected::Series { ordered, .. } = expected {
-                *ordered = true;
+            if let Expected::Series(expected) = &mut eval.expected {
+                expected.is_ordered = true;
             }
         }
-        "warn" | "info" | "no_warn" | "no_info" => {}
+        "warn" => eval.annotations.push(Expectation::Warning(text())),
+        "info" => eval.annotations.push(Expectation::Info(text())),
+        "no_warn" => eval.annotations.push(Expectation::NoWarning),
+        "no_info" => eval.annotations.push(Expectation::NoInfo),
         _ => panic!("`expect {expectation}` is not an expectation"),
     }
 }
@@ -120,13 +180,23 @@ struct Words<'t>(&'t str);
 
 impl<'t> Words<'t> {
     fn next(&mut self) -> &'t str {
-        let (word, rest) = self.0.trim_start().split_once(char::is_whitespace).unwrap_or((self.0, ""));
+        let (word, rest) = self.0.trim_start().split_once(char::is_whitespace).unwrap_or((self.0.trim(), ""));
         self.0 = rest;
         word
     }
 
     fn expect(&mut self, word: &str) {
         assert_eq!(self.next(), word, "in `{}`", self.0);
+    }
+
+    /// `from 0 to 5m step 1m`
+    fn range(&mut self) -> (TimeRange, Span) {
+        self.expect("from");
+        let start = Timestamp::from_millis(0) + span(self.next());
+        self.expect("to");
+        let end = Timestamp::from_millis(0) + span(self.next());
+        self.expect("step");
+        (TimeRange::new(start, end), span(self.next()))
     }
 }
 
@@ -136,69 +206,4 @@ fn span(text: &str) -> Span {
         Ok(secs) => Span::from_millis((secs * 1000.0) as i64),
         Err(_) => text.parse().unwrap_or_else(|error| panic!("{error}")),
     }
-}
-
-/// `name{label="value"} values`; the name may be left out, and may stand in the braces.
-fn series(line: &str) -> (Labels, &str) {
-    let name_end = line.find(|c: char| c == '{' || c.is_whitespace()).unwrap_or(line.len());
-    let mut pairs = vec![(METRIC_NAME.to_owned(), line[..name_end].to_owned())];
-    let mut rest = line[name_end..].trim_start();
-    if let Some(inner) = rest.strip_prefix('{').filter(|_| !rest.starts_with("{{")) {
-        rest = inner;
-        loop {
-            rest = rest.trim_start_matches([',', ' ', '\t']);
-            if let Some(after) = rest.strip_prefix('}') {
-                rest = after;
-                break;
-            }
-            let (name, value) = rest.split_once('=').unwrap_or_else(|| panic!("`{line}` is not a series"));
-            let value = value.trim_start().strip_prefix('"').expect("a label's value is quoted");
-            let end = value.find('"').expect("a quote is closed");
-            pairs.push((name.trim().to_owned(), value[..end].to_owned()));
-            rest = &value[end + 1..];
-        }
-    }
-    pairs.retain(|(_, value)| !value.is_empty());
-    (Labels::new(pairs).unwrap_or_else(|error| panic!("`{line}`: {error}")), rest.trim())
-}
-
-/// `1`, `_`, `stale`, `0+10x10`, `5x3`, `_x5`: values one interval apart.
-fn points(values: &str, start: Timestamp, interval: Span) -> Vec<(Timestamp, f64)> {
-    let mut points = Vec::new();
-    let mut at = start;
-    let mut push = |value: Option<f64>| {
-        points.extend(value.map(|value| (at, value)));
-        at += interval;
-    };
-    for word in values.split_whitespace() {
-        let (base, times) = match word.rsplit_once('x') {
-            Some((base, times)) => (base, times.parse::<usize>().expect("a count follows `x`")),
-            None => (word, 0),
-        };
-        if base == "_" {
-            (0..times.max(1)).for_each(|_| push(None));
-        } else if base == "stale" {
-            push(Some(STALE_NAN));
-        } else {
-            let (first, step) = progression(base);
-            (0..=times).for_each(|i| push(Some(first + step * i as f64)));
-        }
-    }
-    points
-}
-
-/// `10+2` is a first value and what is added from value to value.
-fn progression(text: &str) -> (f64, f64) {
-    if let Some(value) = number(text) {
-        return (value, 0.0);
-    }
-    let signs = text.char_indices().skip(1).filter(|(_, c)| matches!(c, '+' | '-'));
-    signs
-        .filter_map(|(at, _)| Some((number(&text[..at])?, number(&text[at..])?)))
-        .next()
-        .unwrap_or_else(|| panic!("`{text}` is not a value"))
-}
-
-fn number(text: &str) -> Option<f64> {
-    text.parse().ok()
 }

@@ -32,6 +32,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// The server at an address.
+    pub(crate) fn at(server: String, token_file: Option<PathBuf>, data: PathBuf) -> Self {
+        Self { server, token_file, data }
+    }
+
     /// Asks, and reads the answer.
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,

@@ -1,12 +1,14 @@
 //! The command line. Each command has its file; this one reads arguments and says what went wrong.
 
 mod apply;
+mod backtest;
 mod check;
 mod client;
 mod incident;
 mod oncall;
 mod replay;
 mod report;
+mod test;
 mod token;
 mod verify;
 
@@ -47,6 +49,11 @@ enum Command {
     Check(check::CheckArguments),
     /// Show what a configuration would change, then apply it to a server
     Apply(apply::ApplyArguments),
+    /// What a rule file would have done over stored history, beside the rules in force
+    Backtest(backtest::BacktestArguments),
+    /// Run tests that a team keeps beside its configuration
+    #[command(subcommand)]
+    Test(test::TestCommand),
     /// Check the journal's hash chain, and that it can be replayed
     Verify(verify::VerifyArguments),
     /// Who is on call; acknowledge a page
@@ -143,6 +150,8 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Backtest(arguments) => backtest::run(arguments),
+        Command::Test(command) => test::run(&command),
         Command::Apply(arguments) => runtime()?.block_on(apply::run(arguments)),
         Command::Oncall(command) => runtime()?.block_on(oncall::run(command)),
         Command::Incident(command) => runtime()?.block_on(incident::run(command)),
@@ -151,7 +160,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(Failure::fault("start the runtime"))
 }

@@ -31,7 +31,7 @@ pub(crate) struct Availability {
     output: Output,
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
     let whole = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
     whole.parse().map_err(|_| format!("`{text}` is not a time like `2026-07-01` or `2026-07-01T09:30:00Z`"))
 }

@@ -36,7 +36,16 @@ pub(crate) fn problems(configuration: &Configuration, contacts: &[ContactAddress
     }
     found.contacts(contacts);
     found.status_pages();
+    found.problems.extend(super::scraping::problems(&configuration.scrape_configs));
     found.problems.sort_by_key(|problem| !problem.is_error);
+    found.problems
+}
+
+/// What stands against rule groups, or could be better.
+pub(crate) fn rule_problems(groups: &[facts::configuration::RuleGroup]) -> Vec<Problem> {
+    let configuration = Configuration { rule_groups: groups.to_vec(), ..Configuration::default() };
+    let mut found = Findings { configuration: &configuration, problems: Vec::new() };
+    found.rules();
     found.problems
 }
 
@@ -330,7 +339,10 @@ impl Findings<'_> {
                 "name your mail server: `channels: { email: { smtp: host:port, from: … } }`",
             );
         }
-        for contact in contacts.iter().filter(|c| c.channel == facts::configuration::Channel::Webhook) {
+        let is_secret =
+            |contact: &&ContactAddress| contact.contact.as_str().starts_with(super::scraping::SECRET_PREFIX);
+        let webhooks = contacts.iter().filter(|c| c.channel == facts::configuration::Channel::Webhook);
+        for contact in webhooks.filter(|contact| !is_secret(contact)) {
             if let Err(refusal) = egress::guard::read_url(egress::guard::Origin::Operator, &contact.address) {
                 self.error(&format!("webhooks.{}", contact.name), refusal.to_string(), "");
             }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use facts::Configuration;
 use facts::configuration::{
-    AccessLog, Alerting, Channel, Channels, Check, ContactRef, EscalationPolicy, Heartbeat, IncidentRules,
-    Person, Rotation, RuleGroup, Scalable, ScrapeJob, SecretRef, Service, StatusPage,
+    AccessLog, Alerting, Channel, Channels, Check, ContactRef, EscalationPolicy, GlobalScrapeConfig,
+    Heartbeat, IncidentRules, Person, Rotation, RuleGroup, Scalable, ScrapeConfig, ScrapeJob, SecretRef,
+    Service, StatusPage,
 };
 use kernel::{
     CheckId, ContactId, HeartbeatId, PersonId, PolicyId, RotationId, ScalableId, ServiceId, StatusPageId,
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use web::ports::{ContactAddress, Problem, Submission};
 
 use super::places::{Place, nearest, places};
+use super::scraping::{self, Jobs};
 use super::{check, yaml};
 
 /// `swan.yaml`. Parts that have a canonical form of their own are read as that.
@@ -25,6 +27,12 @@ struct SwanFile {
     services: BTreeMap<ServiceId, Service>,
     access_logs: BTreeMap<String, AccessLog>,
     scrape: Vec<ScrapeJob>,
+    /// What the jobs of `scrape_configs` have in common.
+    global: GlobalScrapeConfig,
+    /// As Prometheus has them.
+    scrape_configs: Vec<ScrapeConfig>,
+    /// A whole `prometheus.yml`, of which the jobs and the rules are used.
+    prometheus: Option<String>,
     checks: BTreeMap<CheckId, Check>,
     heartbeats: BTreeMap<HeartbeatId, Heartbeat>,
     /// Rule files, relative to this one; `*` stands for part of a file's name.
@@ -112,6 +120,7 @@ pub(crate) struct Loaded {
     pub(crate) submission: Submission,
     file: PathBuf,
     places: BTreeMap<String, Place>,
+    jobs: Jobs,
     /// For each rule group: its file, its place among that file's groups, and the file's places.
     groups: Vec<(PathBuf, usize, BTreeMap<String, Place>)>,
 }
@@ -119,7 +128,14 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// What stands against it, or could be better.
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        check::problems(&self.submission.configuration, &self.submission.contacts)
+        let mut problems = check::problems(&self.submission.configuration, &self.submission.contacts);
+        problems.extend(self.jobs.unused.iter().map(|(place, section)| Problem {
+            is_error: false,
+            path: place.clone(),
+            message: format!("not used: `{section}`"),
+            hint: None,
+        }));
+        problems
     }
 
     /// A problem with its file, line, column and hint.
@@ -130,6 +146,13 @@ impl Loaded {
     }
 
     fn place(&self, path: &str) -> String {
+        if let Some(place) = self.jobs.place(path) {
+            return place;
+        }
+        // What is not used has its place already.
+        if self.jobs.unused.iter().any(|(place, _)| place == path) {
+            return path.to_owned();
+        }
         let (file, place) = match self.group_of(path) {
             Some((file, places, path)) => (file, nearest(places, &path)),
             None => (&self.file, nearest(&self.places, path)),
@@ -152,8 +175,14 @@ impl Loaded {
 pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
     let file = if path.is_dir() { path.join("swan.yaml") } else { path.to_owned() };
     let text = read_text(&file)?;
-    let written: SwanFile = yaml::read(&file, &text).map_err(|problem| vec![problem])?;
     let directory = file.parent().unwrap_or(Path::new(""));
+    let mut jobs = Jobs::default();
+    let written = if scraping::is_prometheus(&text) {
+        let rules = OneOrMany::Many(jobs.take_prometheus(&file, &text)?);
+        SwanFile { rules, ..SwanFile::default() }
+    } else {
+        read_swan(&file, &text, &mut jobs)?
+    };
     let mut problems = Vec::new();
     let people = read_people(directory, written.people).unwrap_or_else(|found| {
         problems.extend(found);
@@ -167,10 +196,12 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
         return Err(problems);
     }
     let mut contacts = Vec::new();
+    jobs.move_secrets(&mut contacts);
     let configuration = Configuration {
         services: written.services,
         access_logs: written.access_logs,
         scrape: written.scrape,
+        scrape_configs: std::mem::take(&mut jobs.configs),
         checks: written.checks,
         heartbeats: written.heartbeats,
         rule_groups: groups.iter().map(|(group, ..)| group.clone()).collect(),
@@ -196,8 +227,26 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
         submission: Submission { source, configuration, contacts },
         places: places(&text),
         file,
+        jobs,
         groups: groups.into_iter().map(|(_, file, own, places)| (file, own, places)).collect(),
     })
+}
+
+/// A `swan.yaml`, with the `prometheus.yml` that it may name.
+fn read_swan(file: &Path, text: &str, jobs: &mut Jobs) -> Result<SwanFile, Vec<String>> {
+    scraping::refuse_unsupported(file, text)?;
+    let mut written: SwanFile = yaml::read(file, text).map_err(|problem| vec![problem])?;
+    jobs.take(file, text, std::mem::take(&mut written.scrape_configs), &written.global);
+    if let Some(name) = &written.prometheus {
+        let path = file.parent().unwrap_or(Path::new("")).join(name);
+        let rules = jobs.take_prometheus(&path, &read_text(&path)?)?;
+        // Its patterns are relative to where it stands.
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        let rules = rules.iter().map(|pattern| folder.join(pattern).display().to_string());
+        let own = std::mem::take(&mut written.rules).into_vec();
+        written.rules = OneOrMany::Many(own.into_iter().chain(rules).collect());
+    }
+    Ok(written)
 }
 
 fn read_text(file: &Path) -> Result<String, Vec<String>> {
@@ -241,8 +290,45 @@ fn read_rules(directory: &Path, patterns: Vec<String>) -> Result<Vec<ReadGroup>,
     if problems.is_empty() { Ok(groups) } else { Err(problems) }
 }
 
+/// A rule file by itself.
+#[derive(Debug)]
+pub(crate) struct ReadRules {
+    pub(crate) file: PathBuf,
+    pub(crate) groups: Vec<RuleGroup>,
+    places: BTreeMap<String, Place>,
+}
+
+impl ReadRules {
+    /// `FILE:LINE:COLUMN` of a part, as `groups[0].rules[1].expr`.
+    pub(crate) fn place(&self, path: &str) -> String {
+        match nearest(&self.places, path) {
+            Some((line, column)) => format!("{}:{line}:{column}", self.file.display()),
+            None => self.file.display().to_string(),
+        }
+    }
+
+    /// What stands against its rules, each with file, line, column and hint.
+    pub(crate) fn errors(&self) -> Vec<String> {
+        let errors = check::rule_problems(&self.groups).into_iter().filter(|problem| problem.is_error);
+        errors
+            .map(|problem| {
+                let hint = problem.hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+                let path = problem.path.strip_prefix("rule_").unwrap_or(&problem.path);
+                format!("{}: {}{hint}", self.place(path), problem.message)
+            })
+            .collect()
+    }
+}
+
+/// Reads one rule file; what its rules say is not judged.
+pub(crate) fn read_rule_file(file: &Path) -> Result<ReadRules, Vec<String>> {
+    let text = read_text(file)?;
+    let parsed: RuleFile = yaml::read(file, &text).map_err(|problem| vec![problem])?;
+    Ok(ReadRules { file: file.to_owned(), groups: parsed.groups, places: places(&text) })
+}
+
 /// Files whose name matches the last part of a path, in which `*` stands for any text; sorted.
-fn matching(pattern: &Path) -> Vec<PathBuf> {
+pub(crate) fn matching(pattern: &Path) -> Vec<PathBuf> {
     let Some(name) = pattern.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
     let Some((before, after)) = name.split_once('*') else {
         return if pattern.is_file() { vec![pattern.to_owned()] } else { Vec::new() };

@@ -7,8 +7,9 @@
 
 pub(crate) mod check;
 mod files;
-mod places;
-mod yaml;
+pub(crate) mod places;
+pub(crate) mod scraping;
+pub(crate) mod yaml;
 
 use std::path::Path;
 
@@ -18,7 +19,7 @@ use web::ports::Submission;
 
 use crate::failure::Failure;
 
-pub(crate) use files::Loaded;
+pub(crate) use files::{Loaded, ReadRules, matching, read_rule_file};
 
 /// Reads and checks; what is only a warning is logged.
 pub(crate) fn load(path: &Path) -> Result<Submission, Failure> {
@@ -36,6 +37,11 @@ pub(crate) fn load(path: &Path) -> Result<Submission, Failure> {
 /// Reads without judging, for `swan check`, which shows warnings too.
 pub(crate) fn read(path: &Path) -> Result<Loaded, Failure> {
     files::read(path).map_err(Failure::Input)
+}
+
+/// Reads a YAML text, or says in one line what is wrong and where.
+pub(crate) fn read_yaml<T: serde::de::DeserializeOwned>(file: &Path, text: &str) -> Result<T, String> {
+    yaml::read(file, text)
 }
 
 /// SHA-256 of the canonical JSON text, in hexadecimal.

@@ -7,10 +7,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
 /// Line and column, from 1.
-pub(super) type Place = (u64, u64);
+pub(crate) type Place = (u64, u64);
 
 /// Every path of a YAML text with its place; empty where the text is not YAML.
-pub(super) fn places(text: &str) -> BTreeMap<String, Place> {
+pub(crate) fn places(text: &str) -> BTreeMap<String, Place> {
     let mut found = BTreeMap::new();
     if let Ok(root) = serde_saphyr::from_str::<Spanned<Shape>>(text) {
         walk(&root, String::new(), &mut found);
@@ -19,7 +19,7 @@ pub(super) fn places(text: &str) -> BTreeMap<String, Place> {
 }
 
 /// The place of a path, or of the nearest part of it that stands in the file.
-pub(super) fn nearest(places: &BTreeMap<String, Place>, path: &str) -> Option<Place> {
+pub(crate) fn nearest(places: &BTreeMap<String, Place>, path: &str) -> Option<Place> {
     let mut path = path;
     loop {
         if let Some(place) = places.get(path) {

@@ -9,7 +9,7 @@ use serde_saphyr::Error;
 const NOT_YET: [&str; 6] = ["ratchet", "within", "route", "jobs", "integrations", "maintenance"];
 
 /// Reads a text, or says in one line what is wrong and where.
-pub(super) fn read<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, String> {
+pub(crate) fn read<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, String> {
     serde_saphyr::from_str(text).map_err(|error| in_words(file, &error))
 }
 

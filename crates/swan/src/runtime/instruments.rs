@@ -63,7 +63,11 @@ impl Instruments {
         let result = evaluated.await.map_err(|error| error.to_string())?;
         match result.map_err(|error| error.to_string())? {
             promql::QueryResult::Vector(samples) => {
-                Ok(samples.into_iter().map(|(labels, _, value)| (labels, value)).collect())
+                let floats = samples.into_iter().filter_map(|(labels, _, value)| match value {
+                    promql::Value::Float(value) => Some((labels, value)),
+                    promql::Value::Histogram(_) => None,
+                });
+                Ok(floats.collect())
             }
             promql::QueryResult::Scalar(_, value) => Ok(vec![(kernel::Labels::default(), value)]),
             other => Err(format!("the result is a {:?}, not an instant vector", other.value_type())),

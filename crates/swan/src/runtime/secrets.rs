@@ -21,5 +21,8 @@ pub(crate) fn resolve(reference: &SecretRef) -> Result<String, String> {
         SecretRef::File(path) => std::fs::read_to_string(path)
             .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
             .map_err(|error| format!("cannot read the secret file `{path}`: {error}")),
+        SecretRef::Directory(name) => {
+            Err(format!("`{name}` is in the directory, and only scraping asks there"))
+        }
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::engine_loop::Listener;
 use super::instruments::Instruments;
-use super::{access_logs, ceilings, checks, heartbeats, judge, rules, scrape};
+use super::{access_logs, ceilings, checks, heartbeats, judge, rules};
 use crate::own_metrics::OwnCounters;
 
 /// The configuration in force, as tasks see it.
@@ -82,11 +82,6 @@ fn start(
     for (id, service) in &configuration.services {
         for objective in &service.objectives {
             tasks.spawn(judge::judge_objective(tools.clone(), id.clone(), objective.clone()));
-        }
-    }
-    for job in configuration.scrape.iter().cloned().map(Arc::new) {
-        for instance in job.targets.clone() {
-            tasks.spawn(scrape::scrape_target(tools.clone(), Arc::clone(&job), instance));
         }
     }
     for (id, check) in &configuration.checks {

@@ -101,7 +101,7 @@ fn a_rule_that_does_not_parse_is_shown_in_the_rule_file() {
     exit code 1
     ");
     insta::assert_snapshot!(checked("sum(rate(", "predict_linear(rate("), @r"
-    rules.yaml:5:9: `predict_linear(rate(http_requests_total[1m])) > 1` is not a PromQL expression: expected 2 argument(s) in call to 'predict_linear', got 1
+    rules.yaml:5:9: `predict_linear(rate(http_requests_total[1m])) > 1` is not a PromQL expression: `predict_linear` takes 2 argument(s), and 1 are given at column 1
     swan.yaml: 1 services, 1 rules, 2 people; 1 errors, 0 warnings
     exit code 1
     ");

@@ -200,11 +200,14 @@ pub(crate) fn python() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let named = std::env::var_os("SWAN_TEST_PYTHON").map(PathBuf::from);
     let prepared = [named, Some(root.join(".venv/bin/python"))].into_iter().flatten();
-    prepared.into_iter().find(|python| has_aiosmtpd(python)).unwrap_or_else(make_python)
+    prepared.into_iter().find(|python| has_what_tests_need(python)).unwrap_or_else(make_python)
 }
 
-fn has_aiosmtpd(python: &Path) -> bool {
-    let asked = Command::new(python).args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status();
+fn has_what_tests_need(python: &Path) -> bool {
+    let asked = Command::new(python)
+        .args(["-c", "import aiosmtpd, prometheus_client"])
+        .stderr(Stdio::null())
+        .status();
     asked.is_ok_and(|status| status.success())
 }
 
@@ -215,7 +218,7 @@ fn make_python() -> PathBuf {
     let lock = File::create(home.join("python.lock")).expect("the target directory can be written");
     lock.lock().expect("a lock");
     let python = home.join("python/bin/python");
-    if has_aiosmtpd(&python) {
+    if has_what_tests_need(&python) {
         return python;
     }
     let wanted = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/requirements.txt");
@@ -225,8 +228,8 @@ fn make_python() -> PathBuf {
             Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&wanted),
         );
     assert!(
-        made && has_aiosmtpd(&python),
-        "there is no Python with aiosmtpd, and none could be made (python3 with venv, and a package index)\n\
+        made && has_what_tests_need(&python),
+        "there is no Python with aiosmtpd and prometheus_client, and none could be made (python3 with venv, and a package index)\n\
          hint: `.ci/prepare test` makes one, or name yours in SWAN_TEST_PYTHON"
     );
     python

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod alertmanager;
+mod backtest;
 mod bad_input;
 mod check;
 mod clock_jumps;
@@ -19,8 +20,11 @@ mod mail;
 mod mail_delivery;
 mod on_arrival;
 mod prometheus;
+mod prometheus_api;
 mod quarantine;
 mod replay;
+mod rule_tests;
+mod scraping;
 mod shop;
 mod swan;
 mod team;

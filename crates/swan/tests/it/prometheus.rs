@@ -23,6 +23,11 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// With this configuration and these rules, over `directory/prometheus`.
     pub(crate) fn start(directory: &Path, configuration: &str, rules: &str) -> Self {
+        Self::start_at(directory, 0, configuration, rules)
+    }
+
+    /// The same at a port of loopback.
+    pub(crate) fn start_at(directory: &Path, port: u16, configuration: &str, rules: &str) -> Self {
         let home = directory.join("prometheus");
         std::fs::create_dir_all(&home).expect("the directory can be written");
         std::fs::write(home.join("prometheus.yml"), configuration).expect("the directory can be written");
@@ -31,7 +36,7 @@ impl Prometheus {
         command.current_dir(&home).args([
             "--config.file=prometheus.yml",
             "--storage.tsdb.path=tsdb",
-            "--web.listen-address=127.0.0.1:0",
+            &format!("--web.listen-address=127.0.0.1:{port}"),
             "--log.level=warn",
         ]);
         let log = std::fs::File::create(home.join("log")).expect("the directory can be written");

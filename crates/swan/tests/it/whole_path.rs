@@ -294,14 +294,14 @@ fn milliseconds(swan: &Swan, kind: &str, nth: usize) -> i64 {
 }
 
 #[test]
-fn what_the_query_api_does_not_know_it_says() {
+fn what_the_query_api_cannot_answer_it_says() {
     let directory = tempfile::tempdir().unwrap();
     Team::with_mail_at(9).write(directory.path());
     let swan = Start::new(directory.path()).with(&["--config", "swan.yaml"]).serve();
     let ask = |expression: &str| swan.get(&format!("/api/v1/query?query={}", in_a_query(expression)));
-    let unknown = ask("sum(up @ 5)");
-    assert!((400..500).contains(&unknown.status), "{unknown:?}");
-    assert!(unknown.text().contains("not supported yet"), "{unknown:?}");
+    let unknown = ask("limitk(1, up)");
+    assert_eq!(unknown.status, 400, "{unknown:?}");
+    assert!(unknown.text().contains("experimental"), "{unknown:?}");
     assert_eq!(ask("1 + 1").json()["data"]["result"][1], "2");
     swan.stop();
 }

@@ -1,6 +1,7 @@
 //! A stage for tests: the real router over the real engine, with ports that keep everything in memory and a clock
 //! that stands until it is moved. A link is `PERSON.PAGE`, a session `session-of-PERSON`.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -25,8 +26,11 @@ use tower::ServiceExt;
 use super::shell::encoded;
 use crate::doors::{Doors, router};
 use crate::ports::{
-    Appended, Beat, Caller, Clock, Configurations, Directory, Fault, Heartbeats, Journal, NotKept,
-    OwnMetrics, Ports, Problem, RequestEvents, Requests, Role, Samples, SeriesSamples, Submission, Uncounted,
+    About, ActiveTarget, Appended, BacktestAsked, BacktestRefusal, BacktestReport, BacktestSetting,
+    Backtests, Beat, Caller, Clock, Configurations, Directory, DroppedTarget, Evaluation, FamilyMetadata,
+    Fault, Heartbeats, Intake, Journal, Measured, Metadata, NotKept, OwnMetrics, Ports, Problem, Process,
+    RequestEvents, Requests, Role, RuleHealth, Samples, SeriesSamples, Storage, StorageStats, Submission,
+    Taken, Targets, Uncounted,
 };
 
 /// Everybody's password.
@@ -123,6 +127,14 @@ impl Samples for Hall {
     }
 }
 
+impl Intake for Hall {
+    fn take(&self, _: &[Measured<'_>]) -> Result<Taken, Fault> {
+        not_staged("write samples")
+    }
+
+    fn note(&self, _: &[(&str, Metadata)]) {}
+}
+
 impl Requests for Hall {
     fn record(&self, _: &[RequestEvents<'_>]) -> Result<Uncounted, Fault> {
         not_staged("count requests")
@@ -152,6 +164,73 @@ impl OwnMetrics for Hall {
         String::new()
     }
     fn answered(&self, _: &str, _: u16, _: std::time::Duration) {}
+}
+
+impl Storage for Hall {
+    fn stats(&self, _: usize) -> Result<StorageStats, Fault> {
+        Ok(StorageStats::default())
+    }
+    fn delete(&self, _: &[Matcher], _: TimeRange) -> Result<(), Fault> {
+        not_staged("delete samples")
+    }
+    fn clean(&self) -> Result<(), Fault> {
+        not_staged("clean the store")
+    }
+    fn snapshot(&self) -> Result<String, Fault> {
+        not_staged("make a snapshot")
+    }
+}
+
+impl Targets for Hall {
+    fn pools(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn active(&self) -> Vec<ActiveTarget> {
+        Vec::new()
+    }
+    fn dropped(&self) -> Vec<DroppedTarget> {
+        Vec::new()
+    }
+    fn dropped_counts(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
+    fn metadata(&self, _: Option<&str>) -> Vec<FamilyMetadata> {
+        Vec::new()
+    }
+}
+
+impl RuleHealth for Hall {
+    fn rule(&self, _: &str, _: usize) -> Option<Evaluation> {
+        None
+    }
+    fn group(&self, _: &str) -> Option<Evaluation> {
+        None
+    }
+}
+
+impl Process for Hall {
+    fn about(&self) -> About {
+        About {
+            started_at: Clock::now(self),
+            directory: String::new(),
+            host: String::new(),
+            threads: 1,
+            retention: kernel::Span::ZERO,
+            flags: BTreeMap::new(),
+        }
+    }
+}
+
+impl Backtests for Hall {
+    fn run(
+        &self,
+        _: &BacktestAsked,
+        _: &BacktestSetting,
+        _: &(dyn Fn() -> bool + Sync),
+    ) -> Result<BacktestReport, BacktestRefusal> {
+        let sentence = "nothing is stored here".to_owned();
+        Err(BacktestRefusal { code: "bad_backtest", sentence, hint: None })
+    }
 }
 
 impl promql::SeriesSource for Hall {
@@ -217,12 +296,18 @@ impl Stage {
         let ports = Ports {
             engine: hall.clone(),
             samples: hall.clone(),
+            intake: hall.clone(),
             series: hall.clone(),
+            storage: hall.clone(),
+            targets: hall.clone(),
+            rules: hall.clone(),
+            process: hall.clone(),
             requests: hall.clone(),
             heartbeats: hall.clone(),
             journal: hall.clone(),
             directory: hall.clone(),
             configurations: hall.clone(),
+            backtests: hall.clone(),
             clock: hall.clone(),
             own_metrics: hall.clone(),
         };

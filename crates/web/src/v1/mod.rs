@@ -1,5 +1,6 @@
 //! Swan's own API. Every route is registered with its documentation; the document is served at `/openapi.json`.
 
+pub(crate) mod backtest;
 mod credentials;
 pub(crate) mod incidents;
 mod ingest;
@@ -49,6 +50,7 @@ fn documented() -> (Router<Doorway>, Document) {
         .merge(oncall::routes())
         .merge(incidents::routes())
         .merge(learning::routes())
+        .merge(backtest::routes())
         .merge(credentials::routes())
         .merge(system::routes())
         .split_for_parts()

@@ -77,18 +77,19 @@ mod tests {
         ];
         let body = encode(&series, at);
         let mut decoder = signals::remote_write::Decoder::default();
-        let decoded = decoder.decode(&body).unwrap();
-        assert_eq!(decoded.refused_count, 0);
-        let read: Vec<String> = decoded
-            .series()
-            .map(|series| {
-                let labels: Vec<String> =
-                    series.labels().map(|(name, value)| format!("{name}={value}")).collect();
-                let samples: Vec<String> =
-                    series.samples().iter().map(|sample| format!("{}@{}", sample.value, sample.at)).collect();
-                format!("{} {}", labels.join(","), samples.join(","))
-            })
-            .collect();
+        let say = |series: signals::remote_write::Series<'_, '_>| {
+            let labels: Vec<String> =
+                series.labels().iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let sample = |(at, value): &(i64, f64)| format!("{value}@{}", Timestamp::from_millis(*at));
+            let samples: Vec<String> = series.samples().iter().map(sample).collect();
+            format!("{} {}", labels.join(","), samples.join(","))
+        };
+        let version = signals::remote_write::Version::V1;
+        let decoded = decoder.decode(&body, version, |batch| {
+            assert_eq!(batch.refused_count, 0);
+            batch.series().map(say).collect::<Vec<String>>()
+        });
+        let read = decoded.unwrap();
         assert_eq!(
             read,
             [

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use facts::configuration::RuleGroup;
 use kernel::{Span, Timestamp};
+use web::ports::Evaluation;
 
 use super::arrivals::{Interest, Touch};
 use super::derived::{of_alerts, recorded};
@@ -73,7 +75,9 @@ impl Group {
     /// Evaluates every rule at an instant of the interval.
     pub(crate) async fn judge(&mut self, at: Timestamp) {
         let read_at = at - self.query_offset;
+        let round = Instant::now();
         for place in 0..self.rules.len() {
+            let begun = Instant::now();
             let evaluated = self.evaluate(place, read_at).await;
             let concluded = match evaluated {
                 Ok(elements) if self.rules[place].rule.record.is_some() => {
@@ -83,11 +87,15 @@ impl Group {
                 Err(detail) => Err(detail),
             };
             self.counters.rule_evaluated(concluded.is_ok());
+            let error = concluded.as_ref().err().cloned();
+            let evaluation = Evaluation { at: Some(at), took: begun.elapsed(), error };
+            self.counters.rule_book.evaluated(&self.name, place, evaluation);
             self.tell(place, concluded);
             let watermark = &mut self.rules[place].watermark;
             watermark.judged(read_at);
             watermark.forget_before(read_at - FORGOTTEN_AFTER);
         }
+        self.counters.rule_book.round(&self.name, at, round.elapsed());
         self.judged = read_at;
     }
 

@@ -1,0 +1,650 @@
+//! Scraping as Prometheus's `scrape_configs` describe it. Keys, defaults and meanings are Prometheus's
+//! (prometheus.io, "Configuration", `<scrape_config>`); what Swan does not have is refused where files are read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use kernel::Span;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::SecretRef;
+
+/// One job of scraping. What the global section decides where a job does not is `None` until it was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScrapeConfig {
+    /// The `job` label unless relabelling makes another.
+    pub job_name: String,
+    /// How often.
+    #[serde(default)]
+    pub scrape_interval: Option<Span>,
+    /// How long a scrape may take.
+    #[serde(default)]
+    pub scrape_timeout: Option<Span>,
+    /// Formats in the order of preference.
+    #[serde(default)]
+    pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
+    /// The format of a target that names none that is known.
+    #[serde(default)]
+    pub fallback_scrape_protocol: Option<ScrapeProtocol>,
+    /// Native histograms are taken.
+    #[serde(default)]
+    pub scrape_native_histograms: Option<bool>,
+    /// Classic buckets are taken also where there are native ones.
+    #[serde(default)]
+    pub always_scrape_classic_histograms: Option<bool>,
+    /// Classic histograms become native ones with custom buckets; refused where it is true.
+    #[serde(default)]
+    pub convert_classic_histograms_to_nhcb: Option<bool>,
+    /// Three more series for each target.
+    #[serde(default)]
+    pub extra_scrape_metrics: Option<bool>,
+    /// Where the metrics are.
+    #[serde(default = "metrics_path")]
+    pub metrics_path: String,
+    /// `http` or `https`.
+    #[serde(default)]
+    pub scheme: super::Scheme,
+    /// Parameters of the URL.
+    #[serde(default)]
+    pub params: BTreeMap<String, Vec<String>>,
+    /// A target's own `job` and `instance` win over the configured ones.
+    #[serde(default)]
+    pub honor_labels: bool,
+    /// A target's own times are taken.
+    #[serde(default = "yes")]
+    pub honor_timestamps: bool,
+    /// Series with times of their own end with a staleness marker too.
+    #[serde(default)]
+    pub track_timestamps_staleness: bool,
+    /// The target may answer compressed.
+    #[serde(default = "yes")]
+    pub enable_compression: bool,
+    /// The largest exposition; 0 for no limit of its own.
+    #[serde(default)]
+    pub body_size_limit: Option<ByteSize>,
+    /// The most samples after relabelling; 0 for no limit.
+    #[serde(default)]
+    pub sample_limit: Option<u64>,
+    /// The most targets; 0 for no limit.
+    #[serde(default)]
+    pub target_limit: Option<u64>,
+    /// The most labels of a sample; 0 for no limit.
+    #[serde(default)]
+    pub label_limit: Option<u64>,
+    /// The longest name of a label, in bytes; 0 for no limit.
+    #[serde(default)]
+    pub label_name_length_limit: Option<u64>,
+    /// The longest value of a label, in bytes; 0 for no limit.
+    #[serde(default)]
+    pub label_value_length_limit: Option<u64>,
+    /// The most buckets of a native histogram, whose resolution is lowered until it fits; 0 for no limit.
+    #[serde(default)]
+    pub native_histogram_bucket_limit: u64,
+    /// The least factor between neighbouring bounds of a native histogram; 0 for none.
+    #[serde(default)]
+    pub native_histogram_min_bucket_factor: f64,
+    /// The most dropped targets that are remembered; 0 for Swan's own limit.
+    #[serde(default)]
+    pub keep_dropped_targets: Option<u64>,
+    /// Which names are taken.
+    #[serde(default)]
+    pub metric_name_validation_scheme: Option<NameValidation>,
+    /// How a target is asked to spell names that are not of the old kind.
+    #[serde(default)]
+    pub metric_name_escaping_scheme: Option<NameEscaping>,
+    /// User name and password.
+    #[serde(default)]
+    pub basic_auth: Option<BasicAuth>,
+    /// Another `Authorization` header.
+    #[serde(default)]
+    pub authorization: Option<Authorization>,
+    /// Redirects are followed.
+    #[serde(default = "yes")]
+    pub follow_redirects: bool,
+    /// Accepted and without effect: Swan scrapes over HTTP/1.1.
+    #[serde(default = "yes")]
+    pub enable_http2: bool,
+    /// How TLS is spoken.
+    #[serde(default)]
+    pub tls_config: TlsConfig,
+    /// Headers that are sent along.
+    #[serde(default)]
+    pub http_headers: BTreeMap<String, HeaderValues>,
+    /// Targets that are named here.
+    #[serde(default)]
+    pub static_configs: Vec<TargetGroup>,
+    /// Targets that files name.
+    #[serde(default)]
+    pub file_sd_configs: Vec<FileDiscovery>,
+    /// Targets that DNS names.
+    #[serde(default)]
+    pub dns_sd_configs: Vec<DnsDiscovery>,
+    /// Targets that a web server names.
+    #[serde(default)]
+    pub http_sd_configs: Vec<HttpDiscovery>,
+    /// What becomes of targets.
+    #[serde(default)]
+    pub relabel_configs: Vec<RelabelConfig>,
+    /// What becomes of samples.
+    #[serde(default)]
+    pub metric_relabel_configs: Vec<RelabelConfig>,
+}
+
+/// What jobs have in common.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each is the default of the same key of a job, or has no effect here")]
+pub struct GlobalScrapeConfig {
+    pub scrape_interval: Option<Span>,
+    pub scrape_timeout: Option<Span>,
+    pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
+    pub scrape_native_histograms: Option<bool>,
+    pub always_scrape_classic_histograms: Option<bool>,
+    pub convert_classic_histograms_to_nhcb: Option<bool>,
+    pub extra_scrape_metrics: Option<bool>,
+    pub body_size_limit: Option<ByteSize>,
+    pub sample_limit: Option<u64>,
+    pub target_limit: Option<u64>,
+    pub label_limit: Option<u64>,
+    pub label_name_length_limit: Option<u64>,
+    pub label_value_length_limit: Option<u64>,
+    pub keep_dropped_targets: Option<u64>,
+    pub metric_name_validation_scheme: Option<NameValidation>,
+    pub metric_name_escaping_scheme: Option<NameEscaping>,
+    pub evaluation_interval: Option<Span>,
+    pub rule_query_offset: Option<Span>,
+    pub query_log_file: Option<String>,
+    pub scrape_failure_log_file: Option<String>,
+    pub external_labels: BTreeMap<String, String>,
+}
+
+/// A format by the name that Prometheus's configuration gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is the format of its name")]
+pub enum ScrapeProtocol {
+    PrometheusProto,
+    #[serde(rename = "OpenMetricsText0.0.1")]
+    OpenMetricsText001,
+    #[serde(rename = "OpenMetricsText1.0.0")]
+    OpenMetricsText100,
+    #[serde(rename = "PrometheusText0.0.4")]
+    PrometheusText004,
+    #[serde(rename = "PrometheusText1.0.0")]
+    PrometheusText100,
+}
+
+/// Which names of metrics and labels are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NameValidation {
+    /// Any text.
+    #[default]
+    Utf8,
+    /// Letters, digits, underscores, and colons in the names of metrics.
+    Legacy,
+}
+
+/// How a target is asked to spell names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "each is the escaping of its name")]
+pub enum NameEscaping {
+    #[serde(rename = "allow-utf-8")]
+    AllowUtf8,
+    Underscores,
+    Dots,
+    Values,
+}
+
+/// A number of bytes: `512`, `10MB`, `1GiB`; a thousand is 1024.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct ByteSize(pub u64);
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(u64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(bytes) => Ok(Self(bytes)),
+            Written::Text(text) => bytes_of(&text)
+                .map(Self)
+                .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a size like `10MB`"))),
+        }
+    }
+}
+
+fn bytes_of(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "" | "B" => 0,
+        "KB" | "KiB" => 1,
+        "MB" | "MiB" => 2,
+        "GB" | "GiB" => 3,
+        "TB" | "TiB" => 4,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << (10 * factor))
+}
+
+/// A secret as it stands in a file, or where it is. One that stands in a file is moved to the directory before the
+/// configuration becomes a fact; it is never written or shown from here.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// Where it is.
+    At(SecretRef),
+    /// The secret itself.
+    Plain(String),
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Secret::At(place) => place.fmt(f),
+            Secret::Plain(_) => f.write_str("<secret>"),
+        }
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Secret::At(place) => place.serialize(serializer),
+            Secret::Plain(_) => Err(serde::ser::Error::custom("a secret is not written")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Plain(String),
+            At(SecretRef),
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Plain(text) => Secret::Plain(text),
+            Written::At(place) => Secret::At(place),
+        })
+    }
+}
+
+/// User name and password, each here or in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the keys say what they are")]
+pub struct BasicAuth {
+    pub username: Option<String>,
+    pub username_file: Option<String>,
+    pub password: Option<Secret>,
+    pub password_file: Option<String>,
+}
+
+/// An `Authorization` header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authorization {
+    /// What stands before the credentials.
+    #[serde(rename = "type", default = "bearer")]
+    pub kind: String,
+    /// The credentials.
+    #[serde(default)]
+    pub credentials: Option<Secret>,
+    /// Or the file that has them.
+    #[serde(default)]
+    pub credentials_file: Option<String>,
+}
+
+/// How TLS is spoken.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// Whose certificates are trusted, beside or instead of the machine's.
+    pub ca: Option<String>,
+    /// The same in a file.
+    pub ca_file: Option<String>,
+    /// Our own certificate.
+    pub cert: Option<String>,
+    /// The same in a file.
+    pub cert_file: Option<String>,
+    /// Its key.
+    pub key: Option<Secret>,
+    /// The same in a file.
+    pub key_file: Option<String>,
+    /// The name that the certificate has to have.
+    pub server_name: Option<String>,
+    /// The certificate is not verified.
+    pub insecure_skip_verify: bool,
+    /// `TLS12` or `TLS13`; older versions are never spoken.
+    pub min_version: Option<TlsVersion>,
+    /// The newest version that is spoken.
+    pub max_version: Option<TlsVersion>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is the version of its name")]
+pub enum TlsVersion {
+    TLS10,
+    TLS11,
+    TLS12,
+    TLS13,
+}
+
+/// Values of one header.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeaderValues {
+    /// As they are.
+    pub values: Vec<String>,
+    /// The same, not to be shown.
+    pub secrets: Vec<Secret>,
+    /// Files that have them.
+    pub files: Vec<String>,
+}
+
+/// Targets with labels in common.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TargetGroup {
+    /// Each `host:port`.
+    pub targets: Vec<String>,
+    /// Labels of all of them.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Targets that files name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileDiscovery {
+    /// `.json`, `.yml` or `.yaml`; the last part may have a `*`.
+    pub files: Vec<String>,
+    /// How often they are read again though nothing seems to have changed.
+    #[serde(default = "five_minutes")]
+    pub refresh_interval: Span,
+}
+
+/// Targets that DNS names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DnsDiscovery {
+    /// Names that are looked up.
+    pub names: Vec<String>,
+    /// Which records.
+    #[serde(rename = "type", default)]
+    pub kind: DnsRecord,
+    /// The port, for records without one.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// How often.
+    #[serde(default = "thirty_seconds")]
+    pub refresh_interval: Span,
+}
+
+/// Which records of a name are its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is the record of its name")]
+pub enum DnsRecord {
+    #[default]
+    SRV,
+    A,
+    AAAA,
+    MX,
+    NS,
+}
+
+/// Targets that a web server names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpDiscovery {
+    /// Where the list is.
+    pub url: String,
+    /// How often it is fetched.
+    #[serde(default = "one_minute")]
+    pub refresh_interval: Span,
+    /// User name and password.
+    #[serde(default)]
+    pub basic_auth: Option<BasicAuth>,
+    /// Another `Authorization` header.
+    #[serde(default)]
+    pub authorization: Option<Authorization>,
+    /// Redirects are followed.
+    #[serde(default = "yes")]
+    pub follow_redirects: bool,
+    /// Accepted and without effect.
+    #[serde(default = "yes")]
+    pub enable_http2: bool,
+    /// How TLS is spoken.
+    #[serde(default)]
+    pub tls_config: TlsConfig,
+    /// Headers that are sent along.
+    #[serde(default)]
+    pub http_headers: BTreeMap<String, HeaderValues>,
+}
+
+/// One step of relabelling.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelabelConfig {
+    /// Labels whose values are joined.
+    #[serde(default)]
+    pub source_labels: Vec<String>,
+    /// What joins them.
+    #[serde(default = "semicolon")]
+    pub separator: String,
+    /// What the joined text has to match as a whole.
+    #[serde(default = "anything")]
+    pub regex: String,
+    /// Of `hashmod`.
+    #[serde(default)]
+    pub modulus: u64,
+    /// The label that is written.
+    #[serde(default)]
+    pub target_label: String,
+    /// What is written, with `$1` for what the first group matched.
+    #[serde(default = "first_group")]
+    pub replacement: String,
+    /// What is done.
+    #[serde(default)]
+    pub action: RelabelAction,
+}
+
+/// What a step of relabelling does. It is read in capitals and small letters alike, as Prometheus does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RelabelAction {
+    /// Writes the target label where the regex matches.
+    #[default]
+    Replace,
+    /// Drops what does not match.
+    Keep,
+    /// Drops what matches.
+    Drop,
+    /// Drops what differs from the target label.
+    KeepEqual,
+    /// Drops what equals the target label.
+    DropEqual,
+    /// Writes the hash of the joined text modulo `modulus`.
+    HashMod,
+    /// Copies labels whose names match to names of the replacement.
+    LabelMap,
+    /// Removes labels whose names match.
+    LabelDrop,
+    /// Removes labels whose names do not match.
+    LabelKeep,
+    /// Writes the joined text in small letters.
+    Lowercase,
+    /// Writes the joined text in capitals.
+    Uppercase,
+}
+
+impl<'de> Deserialize<'de> for RelabelAction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const KNOWN: [(&str, RelabelAction); 11] = [
+            ("replace", RelabelAction::Replace),
+            ("keep", RelabelAction::Keep),
+            ("drop", RelabelAction::Drop),
+            ("keepequal", RelabelAction::KeepEqual),
+            ("dropequal", RelabelAction::DropEqual),
+            ("hashmod", RelabelAction::HashMod),
+            ("labelmap", RelabelAction::LabelMap),
+            ("labeldrop", RelabelAction::LabelDrop),
+            ("labelkeep", RelabelAction::LabelKeep),
+            ("lowercase", RelabelAction::Lowercase),
+            ("uppercase", RelabelAction::Uppercase),
+        ];
+        const NAMES: &[&str] = &[
+            "replace",
+            "keep",
+            "drop",
+            "keepequal",
+            "dropequal",
+            "hashmod",
+            "labelmap",
+            "labeldrop",
+            "labelkeep",
+            "lowercase",
+            "uppercase",
+        ];
+        let written = String::deserialize(deserializer)?;
+        let known = KNOWN.iter().find(|(name, _)| name.eq_ignore_ascii_case(&written));
+        known.map(|(_, action)| *action).ok_or_else(|| serde::de::Error::unknown_variant(&written, NAMES))
+    }
+}
+
+fn metrics_path() -> String {
+    "/metrics".to_owned()
+}
+
+fn bearer() -> String {
+    "Bearer".to_owned()
+}
+
+fn semicolon() -> String {
+    ";".to_owned()
+}
+
+fn anything() -> String {
+    "(.*)".to_owned()
+}
+
+fn first_group() -> String {
+    "$1".to_owned()
+}
+
+fn five_minutes() -> Span {
+    Span::from_mins(5)
+}
+
+fn thirty_seconds() -> Span {
+    Span::from_secs(30)
+}
+
+fn one_minute() -> Span {
+    Span::from_mins(1)
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl ScrapeConfig {
+    /// Fills in what the global section, or Prometheus's defaults, decide.
+    pub fn settle(&mut self, global: &GlobalScrapeConfig) {
+        let interval = self.scrape_interval.or(global.scrape_interval).unwrap_or(Span::from_mins(1));
+        let default_timeout = global.scrape_timeout.unwrap_or(Span::from_secs(10)).min(interval);
+        self.scrape_interval = Some(interval);
+        self.scrape_timeout = self.scrape_timeout.or(Some(default_timeout));
+        self.scrape_protocols = self.scrape_protocols.take().or_else(|| global.scrape_protocols.clone());
+        let or = |own: &mut Option<bool>, global: Option<bool>| *own = own.or(global);
+        or(&mut self.scrape_native_histograms, global.scrape_native_histograms);
+        or(&mut self.always_scrape_classic_histograms, global.always_scrape_classic_histograms);
+        or(&mut self.convert_classic_histograms_to_nhcb, global.convert_classic_histograms_to_nhcb);
+        or(&mut self.extra_scrape_metrics, global.extra_scrape_metrics);
+        let or = |own: &mut Option<u64>, global: Option<u64>| *own = own.or(global);
+        or(&mut self.sample_limit, global.sample_limit);
+        or(&mut self.target_limit, global.target_limit);
+        or(&mut self.label_limit, global.label_limit);
+        or(&mut self.label_name_length_limit, global.label_name_length_limit);
+        or(&mut self.label_value_length_limit, global.label_value_length_limit);
+        or(&mut self.keep_dropped_targets, global.keep_dropped_targets);
+        self.body_size_limit = self.body_size_limit.or(global.body_size_limit);
+        let validation = self.metric_name_validation_scheme.or(global.metric_name_validation_scheme);
+        self.metric_name_validation_scheme = validation;
+        let escaping = self.metric_name_escaping_scheme.or(global.metric_name_escaping_scheme);
+        self.metric_name_escaping_scheme = escaping;
+    }
+
+    /// How often, once it is settled.
+    pub fn interval(&self) -> Span {
+        self.scrape_interval.unwrap_or(Span::from_mins(1))
+    }
+
+    /// How long a scrape may take, once it is settled.
+    pub fn timeout(&self) -> Span {
+        self.scrape_timeout.unwrap_or(Span::from_secs(10))
+    }
+
+    /// Native histograms are taken.
+    pub fn takes_native_histograms(&self) -> bool {
+        self.scrape_native_histograms.unwrap_or(false)
+    }
+
+    /// Formats in the order of preference.
+    pub fn protocols(&self) -> Vec<ScrapeProtocol> {
+        use ScrapeProtocol::{
+            OpenMetricsText001, OpenMetricsText100, PrometheusProto, PrometheusText004, PrometheusText100,
+        };
+        let text = [OpenMetricsText100, OpenMetricsText001, PrometheusText100, PrometheusText004];
+        self.scrape_protocols.clone().unwrap_or_else(|| {
+            let first = self.takes_native_histograms().then_some(PrometheusProto);
+            first.into_iter().chain(text).collect()
+        })
+    }
+
+    /// Every secret, here and in its discovery, with a name that is its own within the job.
+    pub fn secrets(&mut self) -> Vec<(String, &mut Secret)> {
+        let mut all = Vec::new();
+        let own =
+            (&mut self.basic_auth, &mut self.authorization, &mut self.tls_config, &mut self.http_headers);
+        secrets_of("", own.0, own.1, own.2, own.3, &mut all);
+        for (place, found) in self.http_sd_configs.iter_mut().enumerate() {
+            let HttpDiscovery { basic_auth, authorization, tls_config, http_headers, .. } = found;
+            let prefix = format!("http_sd_configs/{place}/");
+            secrets_of(&prefix, basic_auth, authorization, tls_config, http_headers, &mut all);
+        }
+        all
+    }
+}
+
+fn secrets_of<'s>(
+    prefix: &str,
+    basic: &'s mut Option<BasicAuth>,
+    authorization: &'s mut Option<Authorization>,
+    tls: &'s mut TlsConfig,
+    headers: &'s mut BTreeMap<String, HeaderValues>,
+    all: &mut Vec<(String, &'s mut Secret)>,
+) {
+    let mut add = |name: String, secret: &'s mut Secret| all.push((format!("{prefix}{name}"), secret));
+    if let Some(secret) = basic.as_mut().and_then(|basic| basic.password.as_mut()) {
+        add("basic_auth/password".to_owned(), secret);
+    }
+    if let Some(secret) = authorization.as_mut().and_then(|it| it.credentials.as_mut()) {
+        add("authorization/credentials".to_owned(), secret);
+    }
+    if let Some(secret) = tls.key.as_mut() {
+        add("tls_config/key".to_owned(), secret);
+    }
+    for (header, values) in headers {
+        for (place, secret) in values.secrets.iter_mut().enumerate() {
+            add(format!("http_headers/{header}/{place}"), secret);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Which samples the window of each step holds.
+//!
+//! Series of one target are sampled at the same instants, so what depends on the timestamps only is found once for
+//! all series that have the same.
+
+use crate::column::ABSENT;
+use crate::range::Samples;
+use crate::select::Instants;
+
+/// The samples of one step's window: from the first position up to, not including, the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) from: usize,
+    pub(crate) upto: usize,
+}
+
+/// How the change between the first and the last sample of a window is carried to its edges.
+///
+/// To each end of the window, the series is taken to go on where the end is at most 1.1 average distances of its
+/// samples away, and for half a distance otherwise (Prometheus, `extrapolatedRate`). In seconds.
+#[derive(Debug, Clone, Copy)]
+struct Extrapolation {
+    sampled: f64,
+    to_start: f64,
+    to_end: f64,
+    /// By how much a change grows that is not held back at the start.
+    factor: f64,
+}
+
+/// The windows of all steps, over the timestamps of the series that was looked at last.
+#[derive(Debug)]
+pub(crate) struct Grid {
+    instants: Instants,
+    range_ms: i64,
+    timestamps: Vec<i64>,
+    windows: Vec<Window>,
+    /// One for each window; empty until a function asks for it.
+    extrapolations: Vec<Extrapolation>,
+}
+
+impl Grid {
+    pub(crate) fn new(instants: Instants, range_ms: i64) -> Self {
+        let windows = Vec::with_capacity(instants.count());
+        Self { instants, range_ms, timestamps: Vec::new(), windows, extrapolations: Vec::new() }
+    }
+
+    pub(crate) fn instants(&self) -> Instants {
+        self.instants
+    }
+
+    pub(crate) fn range_ms(&self) -> i64 {
+        self.range_ms
+    }
+
+    pub(crate) fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
+    /// Looks at these timestamps from now on.
+    pub(crate) fn look_at(&mut self, timestamps: &[i64]) {
+        if self.timestamps == timestamps && !self.windows.is_empty() {
+            return;
+        }
+        self.timestamps.clear();
+        self.timestamps.extend_from_slice(timestamps);
+        self.windows.clear();
+        self.extrapolations.clear();
+        let (mut from, mut upto) = (0, 0);
+        for step in 0..self.instants.count() {
+            let end = self.instants.at(step);
+            let start = end.saturating_sub(self.range_ms);
+            while upto < timestamps.len() && timestamps[upto] <= end {
+                upto += 1;
+            }
+            while from < upto && timestamps[from] <= start {
+                from += 1;
+            }
+            self.windows.push(Window { from, upto });
+        }
+    }
+
+    /// `rate`, `increase` and `delta` of the values at every step.
+    pub(crate) fn extrapolated(
+        &mut self,
+        samples: Samples<'_>,
+        is_counter: bool,
+        is_rate: bool,
+        out: &mut Vec<f64>,
+    ) {
+        if self.extrapolations.is_empty() {
+            self.extrapolate();
+        }
+        let values = samples.values;
+        let resets = if is_counter { resets(values) } else { Vec::new() };
+        let per_second = if is_rate { self.range_ms as f64 / 1000.0 } else { 1.0 };
+        let mut passed = 0;
+        out.clear();
+        out.extend(self.windows.iter().zip(&self.extrapolations).map(|(window, extrapolation)| {
+            let Window { from, upto } = *window;
+            if upto - from < 2 {
+                return ABSENT;
+            }
+            let first = values[from];
+            let mut change = values[upto - 1] - first;
+            if !resets.is_empty() {
+                while passed < resets.len() && resets[passed] <= from {
+                    passed += 1;
+                }
+                for reset in resets[passed..].iter().take_while(|reset| **reset < upto) {
+                    change += values[reset - 1];
+                }
+            }
+            change * (extrapolation.factor(is_counter, first, change) / per_second)
+        }));
+    }
+
+    fn extrapolate(&mut self) {
+        let secs = |ms: i64| ms as f64 / 1000.0;
+        for (step, window) in self.windows.iter().enumerate() {
+            let Window { from, upto } = *window;
+            if upto - from < 2 {
+                self.extrapolations.push(Extrapolation {
+                    sampled: 0.0,
+                    to_start: 0.0,
+                    to_end: 0.0,
+                    factor: 0.0,
+                });
+                continue;
+            }
+            let (first, last) = (self.timestamps[from], self.timestamps[upto - 1]);
+            let end = self.instants.at(step);
+            let start = end.saturating_sub(self.range_ms);
+            let sampled = secs(last.saturating_sub(first));
+            let average = sampled / (upto - from - 1) as f64;
+            let threshold = average * 1.1;
+            let near = |distance: f64| if distance >= threshold { average / 2.0 } else { distance };
+            let to_start = near(secs(first.saturating_sub(start)));
+            let to_end = near(secs(end.saturating_sub(last)));
+            let factor = (sampled + to_start + to_end) / sampled;
+            self.extrapolations.push(Extrapolation { sampled, to_start, to_end, factor });
+        }
+    }
+}
+
+impl Extrapolation {
+    /// A counter goes back no further than to where it was zero.
+    #[inline]
+    fn factor(&self, is_counter: bool, first: f64, change: f64) -> f64 {
+        if is_counter && change > 0.0 && first >= 0.0 && self.sampled * first < self.to_start * change * 1.001
+        {
+            let to_zero = self.sampled * (first / change);
+            if to_zero < self.to_start {
+                return (self.sampled + to_zero + self.to_end) / self.sampled;
+            }
+        }
+        self.factor
+    }
+}
+
+/// Where a counter was reset: the positions of values that are less than those before them.
+fn resets(values: &[f64]) -> Vec<usize> {
+    // Most series have none, and are seen to have none without leaving the loop early.
+    let has_any = values.windows(2).fold(false, |found, pair| found | (pair[1] < pair[0]));
+    if !has_any {
+        return Vec::new();
+    }
+    (1..values.len()).filter(|at| values[*at] < values[at - 1]).collect()
+}

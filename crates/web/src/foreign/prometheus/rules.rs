@@ -1,0 +1,379 @@
+//! Rules, and the alerts that they hold, as of a durable revision.
+//!
+//! The configuration in force stands for the file that the groups are from: Swan applies all its files at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alerting::templates::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use engine::World;
+use facts::configuration::{Rule, RuleGroup};
+use kernel::{Labels, Timestamp};
+use promql::{Matcher, Plan};
+use serde::Serialize;
+use serde_json::Number;
+
+use super::answer::{Answered, Unanswered, success};
+use super::parameters::Parameters;
+use crate::access::Responder;
+use crate::doors::Doorway;
+use crate::ports::{Evaluation, RuleHealth};
+
+pub(super) fn routes() -> Router<Doorway> {
+    Router::new()
+        .route("/api/v1/rules", get(rules))
+        .route("/api/v1/alerts", get(alerts))
+        .route("/api/v1/alertmanagers", get(alertmanagers))
+}
+
+/// How a time that is not known is written: Go's zero time.
+pub(super) const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownAlert {
+    labels: Labels,
+    annotations: BTreeMap<String, String>,
+    state: &'static str,
+    active_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_firing_since: Option<Timestamp>,
+    value: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ShownRule {
+    Alerting(AlertingRule),
+    Recording(RecordingRule),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AlertingRule {
+    state: &'static str,
+    name: String,
+    query: String,
+    duration: Number,
+    keep_firing_for: Number,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    alerts: Option<Vec<ShownAlert>>,
+    #[serde(flatten)]
+    health: Health,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct RecordingRule {
+    name: String,
+    query: String,
+    labels: BTreeMap<String, String>,
+    #[serde(flatten)]
+    health: Health,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+    health: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    evaluation_time: Number,
+    last_evaluation: String,
+}
+
+impl Health {
+    fn of(evaluation: Option<Evaluation>) -> Self {
+        let evaluation = evaluation.unwrap_or_default();
+        let health = match (evaluation.at, &evaluation.error) {
+            (_, Some(_)) => "err",
+            (Some(_), None) => "ok",
+            (None, None) => "unknown",
+        };
+        Self {
+            health,
+            evaluation_time: seconds(evaluation.took),
+            last_evaluation: written(evaluation.at),
+            last_error: evaluation.error,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownGroup {
+    name: String,
+    file: String,
+    rules: Vec<ShownRule>,
+    interval: Number,
+    limit: u64,
+    evaluation_time: Number,
+    last_evaluation: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownGroups {
+    groups: Vec<ShownGroup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_next_token: Option<String>,
+}
+
+/// A time that may be unknown.
+pub(super) fn written(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| NO_TIME.to_owned(), |at| at.to_string())
+}
+
+/// Seconds as Go writes them: without a fraction where there is none.
+pub(super) fn seconds(span: Duration) -> Number {
+    let fraction = Number::from_f64(span.as_secs_f64()).filter(|_| span.subsec_nanos() > 0);
+    fraction.unwrap_or_else(|| span.as_secs().into())
+}
+
+/// Which rules are asked for.
+struct Filter {
+    groups: Vec<String>,
+    names: Vec<String>,
+    files: Vec<String>,
+    selectors: Vec<Vec<Matcher>>,
+    alerting: bool,
+    recording: bool,
+    exclude_alerts: bool,
+    groups_max: Option<usize>,
+    from_token: Option<String>,
+}
+
+impl Filter {
+    fn read(parameters: &Parameters) -> Result<Self, Unanswered> {
+        let all = |name: &str| parameters.all(name).map(str::to_owned).collect();
+        let selectors = parameters.selectors()?;
+        let kind = parameters.get("type").unwrap_or("").to_ascii_lowercase();
+        if !matches!(&*kind, "" | "alert" | "record") {
+            return Err(Unanswered::parameter("type", format!("not supported value {kind:?}")));
+        }
+        let exclude_alerts = parameters.truth("exclude_alerts")?;
+        let from_token = parameters.get("group_next_token").map(str::to_owned);
+        let groups_max = parameters.get("group_limit").map(groups_max).transpose()?;
+        if from_token.is_some() && groups_max.is_none() {
+            let problem = "group_limit needs to be present in order to paginate over the groups";
+            return Err(Unanswered::parameter("group_next_token", problem));
+        }
+        Ok(Self {
+            groups: all("rule_group[]"),
+            names: all("rule_name[]"),
+            files: all("file[]"),
+            selectors,
+            alerting: kind != "record",
+            recording: kind != "alert",
+            exclude_alerts,
+            groups_max,
+            from_token,
+        })
+    }
+
+    fn wants_group(&self, file: &str, group: &str) -> bool {
+        (self.groups.is_empty() || self.groups.iter().any(|name| name == group))
+            && (self.files.is_empty() || self.files.iter().any(|name| name == file))
+    }
+
+    fn wants_rule(&self, group: &RuleGroup, rule: &Rule) -> bool {
+        let wants_kind = if rule.alert.is_some() { self.alerting } else { self.recording };
+        let wants_name = self.names.is_empty() || self.names.iter().any(|name| name == name_of(rule));
+        let labels = labels_of(group, rule);
+        // What a template's value will be is not known.
+        let holds = |matcher: &Matcher| {
+            let value = labels.get(matcher.name()).map_or("", String::as_str);
+            !value.contains("{{") && matcher.matches(value)
+        };
+        let wants_labels =
+            self.selectors.is_empty() || self.selectors.iter().any(|all| all.iter().all(holds));
+        wants_kind && wants_name && wants_labels
+    }
+}
+
+fn groups_max(text: &str) -> Result<usize, Unanswered> {
+    let number: i64 = text
+        .parse()
+        .map_err(|_| Unanswered::parameter("group_limit", "group_limit needs to be a valid number"))?;
+    let positive = usize::try_from(number).ok().filter(|number| *number > 0);
+    positive.ok_or_else(|| Unanswered::parameter("group_limit", "group_limit needs to be greater than 0"))
+}
+
+fn name_of(rule: &Rule) -> &str {
+    rule.alert.as_deref().or(rule.record.as_deref()).unwrap_or("")
+}
+
+/// The expression in the form that Prometheus gives it; as it was written where it is none.
+fn query_of(rule: &Rule) -> String {
+    Plan::parse(&rule.expr).map_or_else(|_| rule.expr.clone(), |plan| plan.normal_form())
+}
+
+/// The group's labels and, over them, the rule's own.
+fn labels_of(group: &RuleGroup, rule: &Rule) -> BTreeMap<String, String> {
+    group.labels.iter().chain(&rule.labels).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// What stands for a group between two requests that page through them.
+fn token(file: &str, group: &str) -> String {
+    let identity = Labels::new([("file", file), ("group", group)]).unwrap_or_default();
+    identity.fingerprint().to_string()
+}
+
+async fn rules(_: Responder, State(doorway): State<Doorway>, parameters: Parameters) -> Answered {
+    let filter = Filter::read(&parameters)?;
+    let health = Arc::clone(&doorway.ports.rules);
+    let shown = doorway.view(move |world| page(world, &filter, &*health)).await??;
+    Ok(success(&shown))
+}
+
+fn page(world: &World, filter: &Filter, health: &dyn RuleHealth) -> Result<ShownGroups, Unanswered> {
+    let mut shown = ShownGroups { groups: Vec::new(), group_next_token: None };
+    let Some(applied) = world.applied() else { return Ok(shown) };
+    let mut groups: Vec<&RuleGroup> = applied.configuration.rule_groups.iter().collect();
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut is_reached = filter.from_token.is_none();
+    for group in groups {
+        is_reached |= filter.from_token.as_deref() == Some(&*token(&applied.source, &group.name));
+        if !is_reached || !filter.wants_group(&applied.source, &group.name) {
+            continue;
+        }
+        if !group.rules.iter().any(|rule| filter.wants_rule(group, rule)) {
+            continue;
+        }
+        if filter.groups_max.is_some_and(|most| shown.groups.len() == most) {
+            shown.group_next_token = Some(token(&applied.source, &group.name));
+            break;
+        }
+        shown.groups.push(show_group(world, &applied.source, group, filter, health));
+    }
+    match &filter.from_token {
+        Some(token) if !is_reached => {
+            let problem = format!("invalid group_next_token '{token}'. were rule groups changed?");
+            Err(Unanswered::parameter("group_next_token", problem))
+        }
+        _ => Ok(shown),
+    }
+}
+
+fn show_group(
+    world: &World,
+    file: &str,
+    group: &RuleGroup,
+    filter: &Filter,
+    health: &dyn RuleHealth,
+) -> ShownGroup {
+    let wanted = group.rules.iter().enumerate().filter(|(_, rule)| filter.wants_rule(group, rule));
+    let rules = wanted.map(|(place, rule)| {
+        let health = Health::of(health.rule(&group.name, place));
+        let (name, query, labels) = (name_of(rule).to_owned(), query_of(rule), labels_of(group, rule));
+        let Some(state) = world.alerting.rule_state(&group.name, place) else {
+            return ShownRule::Recording(RecordingRule { name, query, labels, health, kind: "recording" });
+        };
+        ShownRule::Alerting(AlertingRule {
+            state: state.condition.as_str(),
+            name,
+            query,
+            duration: seconds(rule.hold.to_std()),
+            keep_firing_for: seconds(rule.keep_firing_for.to_std()),
+            labels,
+            annotations: rule.annotations.clone(),
+            alerts: (!filter.exclude_alerts).then(|| show_alerts(&state, rule)),
+            health,
+            kind: "alerting",
+        })
+    });
+    let round = health.group(&group.name).unwrap_or_default();
+    ShownGroup {
+        name: group.name.clone(),
+        file: file.to_owned(),
+        rules: rules.collect(),
+        interval: seconds(group.interval.to_std()),
+        limit: group.limit,
+        evaluation_time: seconds(round.took),
+        last_evaluation: written(round.at),
+    }
+}
+
+fn show_alerts(state: &alerting::RuleState<'_>, rule: &Rule) -> Vec<ShownAlert> {
+    let pending = state.pending.iter().map(|(_, pending)| ShownAlert {
+        labels: pending.labels.clone(),
+        annotations: expanded(rule, &pending.labels, &pending.value),
+        state: "pending",
+        active_at: pending.since,
+        keep_firing_since: None,
+        value: scientific(&pending.value),
+    });
+    let firing = state.firing.iter().map(|alert| ShownAlert {
+        labels: alert.fired.labels.clone(),
+        annotations: alert.fired.annotations.clone(),
+        state: "firing",
+        active_at: alert.fired.starts_at,
+        keep_firing_since: alert.kept_since,
+        value: scientific(alert.fired.value.as_deref().unwrap_or("NaN")),
+    });
+    firing.chain(pending).collect()
+}
+
+/// A rule's annotations for an alert that has yet to fire.
+fn expanded(rule: &Rule, labels: &Labels, value: &str) -> BTreeMap<String, String> {
+    let value = value.parse().unwrap_or(f64::NAN);
+    let expand = |text: &String| match Template::parse(text) {
+        Ok(template) => template.expand(labels, value).into_owned(),
+        Err(_) => text.clone(),
+    };
+    rule.annotations.iter().map(|(name, text)| (name.clone(), expand(text))).collect()
+}
+
+/// A number as `%e` with the fewest digits: `1e+00`.
+fn scientific(value: &str) -> String {
+    let Some(number) = value.parse::<f64>().ok().filter(|number| number.is_finite()) else {
+        return value.to_owned();
+    };
+    let text = format!("{number:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+    format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+#[derive(Serialize)]
+struct ShownAlerts {
+    alerts: Vec<ShownAlert>,
+}
+
+async fn alerts(_: Responder, State(doorway): State<Doorway>) -> Answered {
+    let shown = doorway.view(|world| {
+        let groups = world.configuration().into_iter().flat_map(|configuration| &configuration.rule_groups);
+        let rules = groups.flat_map(|group| group.rules.iter().enumerate().map(move |rule| (group, rule)));
+        let alerts = rules.filter_map(|(group, (place, rule))| {
+            Some(show_alerts(&world.alerting.rule_state(&group.name, place)?, rule))
+        });
+        ShownAlerts { alerts: alerts.flatten().collect() }
+    });
+    Ok(success(&shown.await?))
+}
+
+/// Swan tells people itself and sends its alerts to no Alertmanager.
+async fn alertmanagers(_: Responder) -> Answered {
+    Ok(success(&serde_json::json!({ "activeAlertmanagers": [], "droppedAlertmanagers": [] })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_go_does() {
+        for (value, text) in [("1", "1e+00"), ("0.00015", "1.5e-04"), ("-1e100", "-1e+100"), ("+Inf", "+Inf")]
+        {
+            assert_eq!(scientific(value), text);
+        }
+    }
+}

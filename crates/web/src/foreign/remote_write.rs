@@ -1,0 +1,174 @@
+//! Remote write, 1.0 and 2.0, as Prometheus's senders speak it.
+//!
+//! Answered once everything that can be kept is in the log: 204 where that is all, 400 where something cannot be kept
+//! (the rest is; a sender does not repeat a 400), 415 for another message or compression, and 503 where the log cannot
+//! be written (a sender repeats that). Every answer after the negotiation counts what was written.
+//!
+//! Specification: prometheus.io, "Prometheus Remote-Write 2.0".
+
+use std::sync::Mutex;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use kernel::Refuse;
+use signals::remote_write::{Batch, Decoder, Refusal, Version};
+
+use crate::access::Sender;
+use crate::answer::{Error, Result};
+use crate::body::Raw;
+use crate::doors::Doorway;
+use crate::native;
+use crate::ports::{Exemplar, Measured, Metadata, Ports, Taken};
+
+pub(super) fn routes() -> Router<Doorway> {
+    Router::new().route("/api/v1/write", post(write))
+}
+
+const SAMPLES_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-samples-written");
+const HISTOGRAMS_WRITTEN: HeaderName =
+    HeaderName::from_static("x-prometheus-remote-write-histograms-written");
+const EXEMPLARS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-exemplars-written");
+
+/// Decoders keep their buffers between requests; a few of them serve all connections.
+static DECODERS: Mutex<Vec<Decoder>> = Mutex::new(Vec::new());
+/// Decoders that are kept.
+const DECODERS_KEPT_MAX: usize = 4;
+
+async fn write(_: Sender, State(doorway): State<Doorway>, headers: HeaderMap, body: Raw) -> Result<Response> {
+    let version = negotiated(&headers)?;
+    doorway.blocking(move |ports| store(ports, version, &body.0)).await
+}
+
+/// Which message the body is; anything else is answered 415.
+fn negotiated(headers: &HeaderMap) -> Result<Version> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let encoding = text(header::CONTENT_ENCODING).unwrap_or("snappy");
+    if !encoding.eq_ignore_ascii_case("snappy") {
+        let message = format!("remote write is compressed with snappy, and this body with `{encoding}`");
+        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message));
+    }
+    let content_type = text(header::CONTENT_TYPE);
+    Version::of_content_type(content_type).ok_or_else(|| {
+        let message = format!("`{}` is no message of remote write", content_type.unwrap_or_default());
+        Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_message", message).with_hint(
+            "`application/x-protobuf`, with `;proto=io.prometheus.write.v2.Request` or \
+             `;proto=prometheus.WriteRequest`",
+        )
+    })
+}
+
+fn store(ports: &Ports, version: Version, body: &[u8]) -> Response {
+    let mut decoder = DECODERS.lock().ok().and_then(|mut kept| kept.pop()).unwrap_or_default();
+    let stored = decoder.decode(body, version, |batch| store_batch(ports, batch));
+    if let Ok(mut kept) = DECODERS.lock()
+        && kept.len() < DECODERS_KEPT_MAX
+    {
+        kept.push(decoder);
+    }
+    let (taken, answer) = match stored {
+        Ok(stored) => stored,
+        Err(refusal) => (Taken::default(), refused(&refusal).into_response()),
+    };
+    let written = [
+        (SAMPLES_WRITTEN, taken.samples),
+        (HISTOGRAMS_WRITTEN, taken.histograms),
+        (EXEMPLARS_WRITTEN, taken.exemplars),
+    ];
+    (written.map(|(name, count)| (name, count.to_string())), answer).into_response()
+}
+
+/// Keeps what can be kept; what was, and what the sender hears.
+fn store_batch(ports: &Ports, batch: &Batch<'_>) -> (Taken, Response) {
+    let taken = match ports.intake.take(&measured(batch).all()) {
+        Ok(taken) => taken,
+        Err(fault) => return (Taken::default(), Error::from(fault).into_response()),
+    };
+    note_meanings(ports, batch);
+    let mut unkept = Vec::new();
+    if batch.refused_count > 0 {
+        let first = batch.refused.first().map_or_else(String::new, |malformed| format!(": {malformed}"));
+        unkept.push(format!("{} series, histograms or exemplars cannot be kept{first}", batch.refused_count));
+    }
+    if let Some(first) = &taken.first_refusal {
+        unkept.push(format!("{} samples cannot be kept: {first}", taken.refused));
+    }
+    if unkept.is_empty() {
+        return (taken, StatusCode::NO_CONTENT.into_response());
+    }
+    let message = format!("{}; {} samples were kept", unkept.join("; "), taken.samples + taken.histograms);
+    let error = Error::new(StatusCode::BAD_REQUEST, "samples_refused", message);
+    (taken, error.into_response())
+}
+
+/// Histograms and exemplars of a batch as the store takes them; samples and labels are lent as they are.
+struct Extras<'b, 'a> {
+    batch: &'b Batch<'a>,
+    histograms: Vec<(i64, promql::Histogram)>,
+    exemplars: Vec<Exemplar<'b>>,
+}
+
+fn measured<'b>(batch: &'b Batch<'_>) -> Extras<'b, 'b> {
+    let mut extras = Extras { batch, histograms: Vec::new(), exemplars: Vec::new() };
+    if batch.histograms_count() + batch.exemplars_count() == 0 {
+        return extras;
+    }
+    for series in batch.series() {
+        let stored = series.histograms().iter().map(|h| (h.at_ms, native::stored(&h.histogram)));
+        extras.histograms.extend(stored);
+        let last = series.samples().last().map(|(at, _)| *at);
+        let last = last.or_else(|| series.histograms().last().map(|stamped| stamped.at_ms));
+        extras.exemplars.extend(series.exemplars().map(|exemplar| Exemplar {
+            labels: exemplar.labels.to_vec(),
+            value: exemplar.value,
+            // An exemplar without a time was seen with the sample beside it.
+            at_ms: if exemplar.at_ms == 0 { last.unwrap_or(0) } else { exemplar.at_ms },
+        }));
+    }
+    extras
+}
+
+impl<'b> Extras<'b, 'b> {
+    fn all(&self) -> Vec<Measured<'_>> {
+        let (mut histograms, mut exemplars) = (self.histograms.as_slice(), self.exemplars.as_slice());
+        let series = self.batch.series().map(|series| {
+            let (own, rest) = histograms.split_at(series.histograms().len());
+            histograms = rest;
+            let (examples, rest) = exemplars.split_at(series.exemplars().len());
+            exemplars = rest;
+            Measured {
+                labels: series.labels(),
+                samples: series.samples(),
+                histograms: own,
+                exemplars: examples,
+            }
+        });
+        series.collect()
+    }
+}
+
+fn note_meanings(ports: &Ports, batch: &Batch<'_>) {
+    if batch.metadata.is_empty() {
+        return;
+    }
+    let said = batch.metadata.iter().map(|said| {
+        let meaning =
+            Metadata { kind: said.kind.as_str(), help: said.help.to_owned(), unit: said.unit.to_owned() };
+        (said.metric, meaning)
+    });
+    ports.intake.note(&said.collect::<Vec<_>>());
+}
+
+fn refused(refusal: &Refusal) -> Error {
+    let status = match refusal {
+        Refusal::TooLarge { .. } | Refusal::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
+    };
+    let error = Error::new(status, refusal.code(), refusal.sentence());
+    match refusal.hint() {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
