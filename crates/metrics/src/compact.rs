@@ -150,7 +150,7 @@ impl MetricsStore {
         let floor_ms = self.floor_ms.load(Ordering::Relaxed);
         let (mut old, mut kept): (Vec<_>, Vec<_>) =
             layout.blocks.iter().cloned().partition(|block| block.footer.span.1 < floor_ms);
-        let bytes_max = self.config.retention_bytes;
+        let bytes_max = self.policy().retention_bytes;
         let mut bytes: u64 = kept.iter().map(|block| block.footer.bytes).sum();
         if bytes_max > 0 {
             kept.sort_by_key(|block| std::cmp::Reverse(block.footer.span.1));

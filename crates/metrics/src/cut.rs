@@ -178,7 +178,7 @@ impl MetricsStore {
 
     /// The highest level of windows: a quarter of the retention, so that what is old goes in time.
     pub(crate) fn level_max(&self) -> u32 {
-        let retention_ms = self.config.retention.as_millis();
+        let retention_ms = self.policy().retention.as_millis();
         let span_ms = self.config.block_span.as_millis().max(1);
         let fits = |level: &u32| {
             retention_ms <= 0 || span_ms.saturating_mul(LEVEL_FACTOR.pow(*level)) <= retention_ms / 4

@@ -93,7 +93,7 @@ impl MetricsStore {
                         refuse(&mut appended, lent, exemplar);
                         continue;
                     };
-                    ring.push(series, exemplar, self.config.exemplars_max);
+                    ring.push(series, exemplar, self.policy().exemplars_max);
                     records.exemplar(series, exemplar);
                     appended.stored += 1;
                 }

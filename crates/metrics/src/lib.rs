@@ -56,7 +56,7 @@ mod wire;
 pub use append::{SeriesHistograms, SeriesSamples};
 pub use block::BlockFault;
 pub use compact::{Compacted, Effort};
-pub use config::{Config, OutOfOrder, SourceLimits};
+pub use config::{Config, OutOfOrder, Policy, SourceLimits};
 pub use cut::Cut;
 pub use delete::DeletedCounts;
 pub use disk::{BlockFile, Disk, DiskFile, StdDisk};

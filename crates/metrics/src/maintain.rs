@@ -50,8 +50,9 @@ impl MetricsStore {
     /// neither read nor taken. An earlier time than before does nothing.
     pub fn retain(&self, now: Timestamp) -> Result<Retained, MaintenanceFault> {
         let mut retained = Retained::default();
-        if self.config.retention.as_millis() > 0 {
-            let floor_ms = (now - self.config.retention).as_millis();
+        let retention = self.policy().retention;
+        if retention.as_millis() > 0 {
+            let floor_ms = (now - retention).as_millis();
             retained.series_dropped = self.retain_memory(floor_ms)?;
         }
         retained.blocks_removed = self.retain_blocks()?;
@@ -61,8 +62,11 @@ impl MetricsStore {
     /// Does what is due beside [`sync`](Self::sync): lets go what is old, cuts memory into blocks and merges those, and
     /// bounds the log. It can take long; one thread does it at a time, and appends, queries and syncs go on meanwhile.
     pub fn tidy(&self, now: Timestamp) -> Result<(), MaintenanceFault> {
-        let floor_ms = (now - self.config.retention).as_millis();
-        if floor_ms.saturating_sub(RETAIN_EVERY_MS) >= self.floor_ms.load(Ordering::Relaxed) {
+        let policy = self.policy();
+        let floor_ms = (now - policy.retention).as_millis();
+        let is_older = floor_ms.saturating_sub(RETAIN_EVERY_MS) >= self.floor_ms.load(Ordering::Relaxed);
+        let is_larger = policy.retention_bytes > 0 && self.block_bytes() > policy.retention_bytes;
+        if is_larger || policy.retention.as_millis() > 0 && is_older {
             self.retain(now)?;
         }
         let cut = if self.is_cut_due(now) { self.cut(now)? } else { Cut::default() };

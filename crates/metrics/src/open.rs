@@ -87,7 +87,7 @@ impl MetricsStore {
             index: Index::default(),
             head: Head::new(config.block_span.as_millis().max(1)),
             exemplars: Ring::default(),
-            exemplars_max: config.exemplars_max,
+            exemplars_max: config.policy.exemplars_max,
             floor_ms: i64::MIN,
             samples: 0,
         };
@@ -112,8 +112,9 @@ impl MetricsStore {
             Log::begin(Arc::clone(&disk), dir.clone(), config.fsync, config.segment_bytes_max, next, older)
                 .map_err(OpenFault::Log)?;
         let store = Self {
+            late_ms: AtomicI64::new(config.policy.late_ms()),
+            policy: RwLock::new(Arc::new(config.policy.clone())),
             config,
-            source_limits: RwLock::default(),
             disk,
             dir,
             index: RwLock::new(index),

@@ -1,13 +1,12 @@
 //! The store: what its parts share, and how much they hold.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, Weak};
 
 use crate::block::{self, BlockFault, Layout};
 use crate::checkpoint;
-use crate::config::SourceLimits;
+use crate::config::Policy;
 use crate::exemplars::Ring;
 use crate::head::Head;
 use crate::index::{Cardinality, Index};
@@ -24,7 +23,9 @@ use crate::{Config, Disk, LOCK};
 #[derive(Debug)]
 pub struct MetricsStore {
     pub(crate) config: Config,
-    pub(crate) source_limits: RwLock<BTreeMap<String, SourceLimits>>,
+    pub(crate) policy: RwLock<Arc<Policy>>,
+    /// How late samples may come, of the policy, where every sample looks; the greatest is any age.
+    pub(crate) late_ms: AtomicI64,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) index: RwLock<Index>,
@@ -148,6 +149,30 @@ impl MetricsStore {
             }
         }
         stats
+    }
+
+    /// Takes another policy. It holds from the next append and the next upkeep on.
+    pub fn adopt(&self, policy: Policy) {
+        let mut in_force = self.policy.write().expect(LOCK);
+        self.late_ms.store(policy.late_ms(), Ordering::Relaxed);
+        *in_force = Arc::new(policy);
+    }
+
+    /// How late samples may come, in milliseconds; `None` is any age.
+    #[inline]
+    pub(crate) fn window_ms(&self) -> Option<i64> {
+        let late_ms = self.late_ms.load(Ordering::Relaxed);
+        (late_ms != i64::MAX).then_some(late_ms)
+    }
+
+    /// Bytes of all blocks.
+    pub(crate) fn block_bytes(&self) -> u64 {
+        self.layout().blocks.iter().map(|block| block.footer.bytes).sum()
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().expect(LOCK))
     }
 
     /// Which labels and metrics in memory cost what, the first `limit` of each kind.

@@ -49,6 +49,8 @@ pub struct SelectorView<'p> {
     pub offset: Span,
     /// The ranges of all subqueries around it together: how much earlier than the evaluated instant it is read, too.
     pub within: Span,
+    /// Whether it, or a subquery around it, is read at a time of its own, with `@`.
+    pub is_pinned: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ struct Views<'f, 'p> {
     found: &'f mut Vec<SelectorView<'p>>,
     offset_ms: i64,
     within_ms: i64,
+    is_pinned: bool,
 }
 
 fn millis(length: &Length) -> i64 {
@@ -23,7 +24,7 @@ impl Plan {
     /// those of a query at one instant.
     pub fn selectors(&self) -> Vec<SelectorView<'_>> {
         let mut found = Vec::new();
-        let mut views = Views { found: &mut found, offset_ms: 0, within_ms: 0 };
+        let mut views = Views { found: &mut found, offset_ms: 0, within_ms: 0, is_pinned: false };
         match &self.root {
             Root::Scalar(scalar) => views.scalar(scalar),
             Root::Text(_) => {}
@@ -42,6 +43,7 @@ impl<'p> Views<'_, 'p> {
             range: range.map(|range| Span::from_millis(millis(range))),
             offset: Span::from_millis(offset_ms),
             within: Span::from_millis(self.within_ms),
+            is_pinned: self.is_pinned || moment.at.is_some(),
         });
     }
 
@@ -53,6 +55,7 @@ impl<'p> Views<'_, 'p> {
                     found: &mut *self.found,
                     offset_ms: self.offset_ms.saturating_add(millis(&window.moment.offset)),
                     within_ms: self.within_ms.saturating_add(millis(&window.range)),
+                    is_pinned: self.is_pinned || window.moment.at.is_some(),
                 };
                 inner.vector(vector);
             }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use facts::Configuration;
 use facts::configuration::{Rule, RuleGroup};
 use kernel::{Rng, Span, Timestamp};
-use metrics::{Config, MetricsStore, SeriesSamples, StdDisk};
+use metrics::{Config, MetricsStore, Policy, SeriesSamples, StdDisk};
 use promql::never_cancelled;
 
 #[path = "../src/backtest/course.rs"]
@@ -49,7 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut number = |or: i64| arguments.next().map_or(Ok(or), |text| text.parse());
     let (series, days, rounds) = (number(100)?, number(7)?, number(3)?);
     let directory = tempfile::tempdir()?;
-    let config = Config { retention: Span::from_days(100_000), ..Config::default() };
+    let config = Config {
+        policy: Policy { retention: Span::from_days(100_000), ..Policy::default() },
+        ..Config::default()
+    };
     let (store, _) = MetricsStore::open(Arc::new(StdDisk), directory.path().join("metrics"), config)?;
     let steps = days * 86_400_000 / STEP.as_millis();
     fill(&store, series, steps)?;
@@ -120,7 +123,10 @@ fn measure(store: &MetricsStore, name: &str, groups: &[RuleGroup], steps: i64) -
     let end = START + STEP.times(steps - 1);
     let begun = cpu_ms()?;
     let over = Over { start: START, end, skip: &[], source: store, is_cancelled: &never_cancelled };
-    let mut course = Course::new(planned(groups).map_err(|refusal| refusal.to_string())?, over);
+    let mut course = Course::new(
+        planned(groups, promql::Settings::default()).map_err(|refusal| refusal.to_string())?,
+        over,
+    );
     let mut rehearsal = Rehearsal::new(groups, &Configuration::default(), &[], START);
     let mut tally = Tally::new(START);
     let run = course.run(&mut rehearsal, &mut |entry| {

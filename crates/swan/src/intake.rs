@@ -23,19 +23,19 @@ pub(crate) struct IntakePort {
 }
 
 impl Intake for IntakePort {
-    fn take(&self, batch: &[Measured<'_>]) -> Result<Taken, Fault> {
+    fn take(&self, source: &str, batch: &[Measured<'_>]) -> Result<Taken, Fault> {
         let floats = batch.iter().filter(|measured| !measured.samples.is_empty());
         let floats: Vec<SeriesSamples<'_>> = floats
             .map(|measured| SeriesSamples { labels: measured.labels, samples: measured.samples })
             .collect();
-        let appended = self.samples.append(&floats)?;
+        let appended = self.samples.append_from(source, &floats)?;
         let mut taken = Taken {
             samples: appended.stored,
             refused: appended.refused,
             first_refusal: appended.first_refusal,
             ..Taken::default()
         };
-        self.take_histograms(batch, &mut taken)?;
+        self.take_histograms(source, batch, &mut taken)?;
         self.take_exemplars(batch, &mut taken)?;
         Ok(taken)
     }
@@ -51,7 +51,7 @@ impl IntakePort {
         (self.clock.now() + AHEAD_MAX).as_millis()
     }
 
-    fn take_histograms(&self, batch: &[Measured<'_>], taken: &mut Taken) -> Result<(), Fault> {
+    fn take_histograms(&self, source: &str, batch: &[Measured<'_>], taken: &mut Taken) -> Result<(), Fault> {
         let latest_ms = self.latest_ms();
         let (in_time, early): (Vec<_>, Vec<_>) = batch
             .iter()
@@ -68,7 +68,7 @@ impl IntakePort {
                 histograms: measured.histograms,
             })
             .collect();
-        taken.histograms += count(self.store.append_histograms("", &series), taken)?;
+        taken.histograms += count(self.store.append_histograms(source, &series), taken)?;
         // A rule asks when a series spoke and whether it ended; the sum says both.
         let sums: Vec<Vec<(i64, f64)>> = in_time
             .iter()

@@ -34,7 +34,7 @@ pub(crate) struct SamplesPort {
 }
 
 impl web::ports::Samples for SamplesPort {
-    fn append(&self, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault> {
+    fn append_from(&self, source: &str, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault> {
         let latest = (self.clock.now() + AHEAD_MAX).as_millis();
         let in_time = |series: &&SeriesSamples<'_>| series.samples.iter().all(|(at, _)| *at <= latest);
         let kept: Vec<metrics::SeriesSamples<'_>> = batch
@@ -47,7 +47,8 @@ impl web::ports::Samples for SamplesPort {
         let first_early = ahead.clone().next().map(|series| {
             format!("the sender's clock is more than {AHEAD_MAX} ahead of ours, for {:?}", series.labels)
         });
-        let appended = self.store.append(&kept).map_err(|fault| failed("write samples", &fault))?;
+        let appended =
+            self.store.append_from(source, &kept).map_err(|fault| failed("write samples", &fault))?;
         self.arrivals.stored(batch);
         Ok(Appended {
             stored: appended.stored,

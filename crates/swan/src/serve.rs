@@ -103,7 +103,10 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
         Directory::open(&data.path("directory.db")).map_err(Failure::fault("open the directory"))?;
     let (engine, journal) = replay(&data)?;
     let reader = journal.log().reader();
-    let store = Arc::new(open_samples(&data, options.sync_each_append)?);
+    let next = submission.as_ref().map(|submission| &submission.configuration);
+    let storage = next.or(engine.world().configuration()).map(|configuration| &configuration.metrics);
+    let policy = storage.map(maintenance::policy).unwrap_or_default();
+    let store = Arc::new(open_samples(&data, policy, options.sync_each_append)?);
     admin_token(&directory, &data, &*clock)?;
 
     let listener =
@@ -114,7 +117,9 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
     let (outbox, line) = Outbox::new();
     let (herald, in_force) = Herald::new(engine.world());
     let (head_teller, head) = HeadTeller::new(engine.world());
-    let listeners: Vec<Box<dyn Listener>> = vec![Box::new(outbox), Box::new(herald), Box::new(head_teller)];
+    let adopting = Box::new(maintenance::Adopting(Arc::clone(&store)));
+    let listeners: Vec<Box<dyn Listener>> =
+        vec![Box::new(outbox), Box::new(herald), Box::new(head_teller), adopting];
     let crash_watch = CrashWatch::open(&data)?;
     let (engine_loop, handle) = EngineLoop::new(engine, journal, Arc::clone(&clock), listeners, crash_watch);
     let ended = spawn_loop(engine_loop)?;
@@ -170,6 +175,7 @@ impl Parts {
             requests: Arc::clone(&requests),
             arrivals,
             http: egress::http::Client::new(network.clone()),
+            promql: promql::Settings::default(),
         };
         let book = Arc::new(Book::default());
         let intake: Arc<dyn web::ports::Intake> = Arc::new(IntakePort {
@@ -233,7 +239,10 @@ impl Parts {
                 clock: Arc::clone(&self.clock),
             }),
             rules: Arc::clone(&counters.rule_book) as _,
-            process: Arc::new(ProcessPort { about: about(self.clock.now(), self.options.flags()) }),
+            process: Arc::new(ProcessPort {
+                about: about(self.clock.now(), self.options.flags()),
+                in_force: self.in_force.clone(),
+            }),
             intake,
             targets,
             series,
@@ -314,9 +323,13 @@ pub(crate) fn replay(data: &DataDir) -> Result<(Engine, Journal<SqliteLog>), Fai
     Ok((replayed.state, journal))
 }
 
-pub(crate) fn open_samples(data: &DataDir, sync_each_append: bool) -> Result<metrics::MetricsStore, Failure> {
+pub(crate) fn open_samples(
+    data: &DataDir,
+    policy: metrics::Policy,
+    sync_each_append: bool,
+) -> Result<metrics::MetricsStore, Failure> {
     let fsync = if sync_each_append { metrics::Fsync::EachAppend } else { metrics::Fsync::EverySecond };
-    let config = metrics::Config { fsync, ..metrics::Config::default() };
+    let config = metrics::Config { policy, fsync, ..metrics::Config::default() };
     let opened = metrics::MetricsStore::open(Arc::new(metrics::StdDisk), data.path("metrics"), config);
     let (store, report) = opened.map_err(Failure::fault("open the samples"))?;
     if let Some(torn) = &report.torn_end {

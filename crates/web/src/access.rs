@@ -51,6 +51,17 @@ admitted!(
     Role::Admin
 );
 
+impl Sender {
+    /// By which name what they send is counted and limited.
+    pub(crate) fn source(&self) -> String {
+        match &self.0.actor {
+            Actor::Token(name) => format!("token/{name}"),
+            Actor::Person(person) => format!("person/{person}"),
+            Actor::Swan | Actor::Configuration => String::new(),
+        }
+    }
+}
+
 fn admit(parts: &Parts, doorway: &Doorway, needed: Role) -> Result<Caller, Error> {
     let caller = caller(parts, doorway)?;
     if caller.role < needed {

@@ -9,6 +9,7 @@ mod answer;
 mod body;
 mod doors;
 mod foreign;
+pub mod language;
 pub mod native;
 mod pages;
 pub mod ports;

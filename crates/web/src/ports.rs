@@ -95,11 +95,19 @@ pub struct Appended {
 
 /// Takes samples.
 pub trait Samples: Send + Sync {
-    /// Keeps what can be kept; it survives kill -9 once this returns.
+    /// Keeps what can be kept of what Swan itself measured; it survives kill -9 once this returns.
     ///
     /// # Errors
     /// When the log cannot be written; then nothing of the batch was acknowledged.
-    fn append(&self, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault>;
+    fn append(&self, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault> {
+        self.append_from("", batch)
+    }
+
+    /// As [`append`](Self::append), of a source that may have limits of its own.
+    ///
+    /// # Errors
+    /// When the log cannot be written; then nothing of the batch was acknowledged.
+    fn append_from(&self, source: &str, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault>;
 }
 
 /// Everything that a request or a scrape says of one series.
@@ -143,11 +151,12 @@ pub struct Taken {
 
 /// Takes everything that senders and targets say of series.
 pub trait Intake: Send + Sync {
-    /// Keeps what can be kept; it survives kill -9 once this returns.
+    /// Keeps what can be kept; it survives kill -9 once this returns. The source is `token/NAME` for a sender and
+    /// `job/NAME` for a job of scraping; it may have limits of its own.
     ///
     /// # Errors
     /// When the log cannot be written; then nothing of the batch was acknowledged.
-    fn take(&self, batch: &[Measured<'_>]) -> Result<Taken, Fault>;
+    fn take(&self, source: &str, batch: &[Measured<'_>]) -> Result<Taken, Fault>;
 
     /// Notes what metrics mean. It is bounded and may be forgotten.
     fn note(&self, meanings: &[(&str, Metadata)]);

@@ -9,6 +9,7 @@ mod measuring;
 mod people;
 mod scraping;
 mod services;
+mod storage;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ pub use measuring::*;
 pub use people::*;
 pub use scraping::*;
 pub use services::*;
+pub use storage::*;
 
 /// A configuration took effect; the one before no longer does, but for pages that are running.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,12 @@ pub struct Configuration {
     /// Targets that are found and scraped as Prometheus's configuration says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scrape_configs: Vec<ScrapeConfig>,
+    /// How samples are kept.
+    #[serde(skip_serializing_if = "MetricsStorage::is_usual")]
+    pub metrics: MetricsStorage,
+    /// Which parts of PromQL are on.
+    #[serde(skip_serializing_if = "PromqlSettings::is_usual")]
+    pub promql: PromqlSettings,
     /// Measurements from outside.
     pub checks: BTreeMap<CheckId, Check>,
     /// Signals that must arrive.

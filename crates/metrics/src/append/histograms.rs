@@ -75,7 +75,7 @@ impl MetricsStore {
                         refusals.add(number, RefusalReason::HistogramShape, 1, at, Bound::None);
                         continue;
                     }
-                    match samples.push_histogram(*at_ms, histogram, self.config.window_ms(), slots) {
+                    match samples.push_histogram(*at_ms, histogram, self.window_ms(), slots) {
                         Taken::Stored => {
                             records.histogram(series, *at_ms, histogram);
                             refusals.appended.stored += 1;

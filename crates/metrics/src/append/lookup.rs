@@ -42,6 +42,7 @@ struct Making<'m> {
     source: &'m str,
     id: SourceId,
     limits: SourceLimits,
+    series_max: usize,
     records: RecordWriter,
     scratch: Gathered,
 }
@@ -112,11 +113,18 @@ impl MetricsStore {
         mut items: Vec<Item>,
         refusals: &mut Refusals,
     ) -> Result<RwLockReadGuard<'_, Index>, LogFault> {
-        let limits = self.limits_of(source);
+        let policy = self.policy();
+        let (limits, series_max) = (policy.limits_of(source), policy.series_max);
         let mut index = self.index.write().expect(LOCK);
         let id = index.source_id(source);
-        let mut making =
-            Making { source, id, limits, records: RecordWriter::default(), scratch: Gathered::new() };
+        let mut making = Making {
+            source,
+            id,
+            limits,
+            series_max,
+            records: RecordWriter::default(),
+            scratch: Gathered::new(),
+        };
         let mut before = None;
         for item in &mut items {
             let labels = batch.labels(item.number);
@@ -159,8 +167,8 @@ impl MetricsStore {
         if lent.timestamps().all(|at_ms| at_ms < floor_ms) {
             return;
         }
-        let full = if index.len() >= self.config.series_max {
-            Some((RefusalReason::TooManySeries, self.config.series_max))
+        let full = if index.len() >= making.series_max {
+            Some((RefusalReason::TooManySeries, making.series_max))
         } else if index.sources().series(making.id) >= making.limits.series_max {
             Some((RefusalReason::SourceSeries, making.limits.series_max))
         } else {
@@ -175,22 +183,6 @@ impl MetricsStore {
                 refuse(reason, Bound::Count(max));
                 item.is_refused = true;
             }
-        }
-    }
-
-    /// What a source may send.
-    fn limits_of(&self, source: &str) -> SourceLimits {
-        let limits = self.source_limits.read().expect(LOCK);
-        limits.get(source).copied().unwrap_or(self.config.source)
-    }
-
-    /// Gives a source limits of its own; `None` gives it those of all others. They hold for series that come from
-    /// here on.
-    pub fn set_source_limits(&self, source: &str, limits: Option<SourceLimits>) {
-        let mut all = self.source_limits.write().expect(LOCK);
-        match limits {
-            Some(limits) => drop(all.insert(source.to_owned(), limits)),
-            None => drop(all.remove(source)),
         }
     }
 }

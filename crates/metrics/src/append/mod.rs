@@ -18,7 +18,6 @@ use kernel::{Span, Timestamp};
 pub use histograms::SeriesHistograms;
 use lookup::{Batch, Item, Lent};
 
-use crate::config::OutOfOrder;
 use crate::head::{Shard, Taken, place};
 use crate::index::BorrowedLabels;
 use crate::limits::{ENTRY_SAMPLES_MAX, SHARDS};
@@ -166,7 +165,7 @@ impl MetricsStore {
         refusals: &mut Refusals,
     ) {
         let floor_ms = self.floor_ms.load(Ordering::Relaxed);
-        let window_ms = self.config.window_ms();
+        let window_ms = self.window_ms();
         let cut_end_ms = self.cut_end_ms.load(Ordering::Relaxed);
         let Shard { series: places, packer, slots } = shard;
         let samples = places.get_or_insert_with(place(series).1, Default::default);
@@ -194,10 +193,7 @@ impl MetricsStore {
     }
 
     fn window(&self, newest_ms: i64) -> Bound {
-        let window = match self.config.out_of_order {
-            OutOfOrder::Window(window) => window,
-            OutOfOrder::Unlimited => Span::from_millis(i64::MAX),
-        };
+        let window = Span::from_millis(self.window_ms().unwrap_or(i64::MAX));
         Bound::Window { newest: Timestamp::from_millis(newest_ms), window }
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use kernel::{Span, Timestamp};
-use metrics::{Config, Fsync, OutOfOrder, SeriesSamples};
+use metrics::{Config, Fsync, OutOfOrder, Policy, SeriesSamples};
 
 use crate::model_disk::ModelDisk;
 use crate::{append, contents, expected, open};
@@ -16,7 +16,7 @@ fn writers_checkpoints_and_readers_at_once_lose_and_invent_nothing() {
     for fsync in [Fsync::EverySecond, Fsync::EachAppend] {
         let config = Config { fsync, segment_bytes_max: 20_000, ..Config::default() };
         let disk = ModelDisk::default();
-        let (store, _) = open(&disk, config).unwrap();
+        let (store, _) = open(&disk, &config).unwrap();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
             let writers: Vec<_> = (0..THREADS)
@@ -58,7 +58,7 @@ fn writers_checkpoints_and_readers_at_once_lose_and_invent_nothing() {
         let expected = expected(series.iter().map(|(job, samples)| (job.as_str(), &samples[..])));
         assert_eq!(contents(&store), expected);
         drop(store);
-        let (store, report) = open(&disk, config).unwrap();
+        let (store, report) = open(&disk, &config).unwrap();
         assert_eq!((contents(&store), report.torn_end), (expected, None));
     }
 }
@@ -92,11 +92,14 @@ fn two_writers_of_one_timestamp_leave_the_same_winner_before_and_after_a_restart
 fn series_that_leave_while_others_write_take_nothing_along() {
     let disk = ModelDisk::default();
     let config = Config {
-        retention: Span::from_millis(50),
-        out_of_order: OutOfOrder::Window(Span::from_hours(1)),
+        policy: Policy {
+            retention: Span::from_millis(50),
+            out_of_order: OutOfOrder::Window(Span::from_hours(1)),
+            ..Policy::default()
+        },
         ..Config::default()
     };
-    let (store, _) = open(&disk, config).unwrap();
+    let (store, _) = open(&disk, &config).unwrap();
     thread::scope(|scope| {
         scope.spawn(|| {
             for at_ms in 0..1000 {
@@ -118,15 +121,18 @@ fn series_that_leave_while_others_write_take_nothing_along() {
     let before = contents(&store);
     assert_eq!(before.len(), 52);
     drop(store);
-    assert_eq!(contents(&open(&disk, config).unwrap().0), before);
+    assert_eq!(contents(&open(&disk, &config).unwrap().0), before);
 }
 
 #[test]
 fn a_sample_that_comes_while_its_series_is_leaving_is_kept() {
     const SERIES: usize = 300;
     let disk = ModelDisk::default();
-    let config = Config { retention: Span::from_millis(50), ..Config::default() };
-    let (store, _) = open(&disk, config).unwrap();
+    let config = Config {
+        policy: Policy { retention: Span::from_millis(50), ..Policy::default() },
+        ..Config::default()
+    };
+    let (store, _) = open(&disk, &config).unwrap();
     let names: Vec<String> = (0..SERIES).map(|series| series.to_string()).collect();
     let labels: Vec<_> = names.iter().map(|name| [("series", name.as_str())]).collect();
     for round in 0..200_i64 {
@@ -147,5 +153,5 @@ fn a_sample_that_comes_while_its_series_is_leaving_is_kept() {
     }
     let before = contents(&store);
     drop(store);
-    assert_eq!(contents(&open(&disk, config).unwrap().0), before);
+    assert_eq!(contents(&open(&disk, &config).unwrap().0), before);
 }

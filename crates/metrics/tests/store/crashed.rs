@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kernel::{Rng, Span, Timestamp};
 use metrics::{
-    AppendFault, Config, Effort, Fsync, MaintenanceFault, MetricsStore, OutOfOrder, SeriesHistograms,
+    AppendFault, Config, Effort, Fsync, MaintenanceFault, MetricsStore, OutOfOrder, Policy, SeriesHistograms,
     SeriesSamples,
 };
 use promql::{BucketSpan, Buckets, CounterResetHint, Histogram, Matcher, Selection, SeriesSource, TimeRange};
@@ -73,8 +73,11 @@ impl World {
         let config = Config {
             fsync: if rng.chance(500) { Fsync::EachAppend } else { Fsync::EverySecond },
             segment_bytes_max: 100 + rng.below(1500),
-            retention: Span::from_millis(RETENTION_MS),
-            out_of_order: OutOfOrder::Unlimited,
+            policy: Policy {
+                retention: Span::from_millis(RETENTION_MS),
+                out_of_order: OutOfOrder::Unlimited,
+                ..Policy::default()
+            },
             block_span: Span::from_millis(SPAN_MS),
             cut_after: Span::from_millis(SPAN_MS / 2),
             ..Config::default()

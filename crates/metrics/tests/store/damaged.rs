@@ -103,7 +103,7 @@ fn a_damaged_byte_before_the_last_sync_is_a_fault_that_names_file_and_offset() {
 fn a_damaged_or_missing_earlier_segment_is_a_fault() {
     let disk = ModelDisk::default();
     let config = Config { segment_bytes_max: 200, ..Config::default() };
-    let (store, _) = open(&disk, config).unwrap();
+    let (store, _) = open(&disk, &config).unwrap();
     for at_ms in 0..40 {
         append(&store, "a", &[(at_ms, 0.5)]);
     }
@@ -116,7 +116,7 @@ fn a_damaged_or_missing_earlier_segment_is_a_fault() {
     let mut bytes = torn.bytes(second);
     bytes.pop();
     torn.put(second, bytes);
-    assert!(matches!(open(&torn, config), Err(OpenFault::Corrupt { path, .. }) if path == second));
+    assert!(matches!(open(&torn, &config), Err(OpenFault::Corrupt { path, .. }) if path == second));
 
     for missing in [first, second] {
         let holed = ModelDisk::default();
@@ -124,7 +124,7 @@ fn a_damaged_or_missing_earlier_segment_is_a_fault() {
             .iter()
             .filter(|path| *path != missing)
             .for_each(|path| holed.put(path, disk.bytes(path)));
-        assert!(matches!(open(&holed, config), Err(OpenFault::SegmentMissing { path }) if path == missing));
+        assert!(matches!(open(&holed, &config), Err(OpenFault::SegmentMissing { path }) if path == missing));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{Rng, Span, Timestamp};
-use metrics::{AppendFault, Config, Fsync, MetricsStore, OutOfOrder, SeriesSamples};
+use metrics::{AppendFault, Config, Fsync, MetricsStore, OutOfOrder, Policy, SeriesSamples};
 
 use crate::model_disk::{Failure, ModelDisk};
 use crate::{Contents, contents, open};
@@ -22,10 +22,13 @@ const RETENTION_MS: i64 = 600_000;
 
 fn config(fsync: Fsync) -> Config {
     Config {
+        policy: Policy {
+            retention: Span::from_millis(RETENTION_MS),
+            out_of_order: OutOfOrder::Window(Span::from_millis(RETENTION_MS)),
+            ..Policy::default()
+        },
         fsync,
         segment_bytes_max: 300,
-        retention: Span::from_millis(RETENTION_MS),
-        out_of_order: OutOfOrder::Window(Span::from_millis(RETENTION_MS)),
         ..Config::default()
     }
 }
@@ -141,7 +144,7 @@ fn after_any_failed_operation_and_a_power_cut_all_samples_that_were_acknowledged
         for_each_failure(Fsync::EachAppend, failure, |disk, expectation, trial| {
             for seed in 0..4 {
                 let disk = disk.after_power_cut(&mut Rng::new(seed));
-                let (store, _) = open(&disk, config).unwrap_or_else(|f| panic!("{trial}, {seed}: {f:?}"));
+                let (store, _) = open(&disk, &config).unwrap_or_else(|f| panic!("{trial}, {seed}: {f:?}"));
                 expectation.check(&contents(&store), trial);
             }
         });

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernel::{Refuse, Span, Timestamp};
 use metrics::{
-    Config, Disk, Effort, Exemplar, MetricsStore, OutOfOrder, RefusalReason, SeriesExemplars, SeriesSamples,
-    SourceLimits, StdDisk,
+    Config, Disk, Effort, Exemplar, MetricsStore, OutOfOrder, Policy, RefusalReason, SeriesExemplars,
+    SeriesSamples, SourceLimits, StdDisk,
 };
 use promql::{Matcher, SeriesSource, TimeRange};
 
@@ -18,7 +18,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 /// Two series over eight hours, and a third that came only once.
 fn filled(disk: &ModelDisk, config: Config) -> MetricsStore {
-    let (store, _) = open(disk, config).unwrap();
+    let (store, _) = open(disk, &config).unwrap();
     for minute in 0..8 * 60 {
         append(&store, "a", &[(minute * 60_000, minute as f64)]);
         append(&store, "b", &[(minute * 60_000 + 1, minute as f64 / 8.0)]);
@@ -30,8 +30,11 @@ fn filled(disk: &ModelDisk, config: Config) -> MetricsStore {
 #[test]
 fn blocks_are_cut_merged_and_read_as_one_and_memory_lets_them_go() {
     let disk = ModelDisk::default();
-    let config = Config { out_of_order: OutOfOrder::Unlimited, ..Config::default() };
-    let store = filled(&disk, config);
+    let config = Config {
+        policy: Policy { out_of_order: OutOfOrder::Unlimited, ..Policy::default() },
+        ..Config::default()
+    };
+    let store = filled(&disk, config.clone());
     let before = contents(&store);
     let now = Timestamp::from_millis(8 * HOUR_MS);
     assert!(store.is_cut_due(now));
@@ -51,7 +54,7 @@ fn blocks_are_cut_merged_and_read_as_one_and_memory_lets_them_go() {
     assert!(contents(&store) == corrected);
     store.checkpoint().unwrap();
     drop(store);
-    let (store, report) = open(&disk, config).unwrap();
+    let (store, report) = open(&disk, &config).unwrap();
     assert!(contents(&store) == corrected && report.blocks == 3);
     assert!(store.stats().samples <= 240);
 }
@@ -59,8 +62,11 @@ fn blocks_are_cut_merged_and_read_as_one_and_memory_lets_them_go() {
 #[test]
 fn times_before_1970_and_of_the_first_minute_are_kept_like_any_other() {
     let disk = ModelDisk::default();
-    let config = Config { retention: Span::ZERO, out_of_order: OutOfOrder::Unlimited, ..Config::default() };
-    let (store, _) = open(&disk, config).unwrap();
+    let config = Config {
+        policy: Policy { retention: Span::ZERO, out_of_order: OutOfOrder::Unlimited, ..Policy::default() },
+        ..Config::default()
+    };
+    let (store, _) = open(&disk, &config).unwrap();
     let samples = [(5_000_000_000_000, 1.0), (0, 2.0), (-1, 3.0), (-3 * HOUR_MS, 4.0), (60_000, 5.0)];
     samples.iter().for_each(|sample| assert_eq!(append(&store, "a", &[*sample]).stored, 1));
     let expected = expected([("a", &samples[..])]);
@@ -70,7 +76,7 @@ fn times_before_1970_and_of_the_first_minute_are_kept_like_any_other() {
     assert_eq!(contents(&store), expected);
     while store.compact(Effort::All).unwrap().replaced > 0 {}
     drop(store);
-    assert_eq!(contents(&open(&disk, config).unwrap().0), expected);
+    assert_eq!(contents(&open(&disk, &config).unwrap().0), expected);
 }
 
 #[test]
@@ -151,8 +157,8 @@ fn a_snapshot_is_a_store_and_does_not_change_with_the_first_one() {
 #[test]
 fn exemplars_come_back_after_a_restart_and_the_oldest_makes_room() {
     let disk = ModelDisk::default();
-    let config = Config { exemplars_max: 3, ..Config::default() };
-    let (store, _) = open(&disk, config).unwrap();
+    let config = Config { policy: Policy { exemplars_max: 3, ..Policy::default() }, ..Config::default() };
+    let (store, _) = open(&disk, &config).unwrap();
     append(&store, "a", &[(1, 1.0)]);
     let labels = [("__name__", "up"), ("job", "a")];
     for (at_ms, trace) in [(1, "t1"), (2, "t2"), (2, "t2"), (3, "t3"), (4, "t4")] {
@@ -171,11 +177,11 @@ fn exemplars_come_back_after_a_restart_and_the_oldest_makes_room() {
     };
     assert_eq!(traces(&store), ["t2", "t3", "t4"]);
     drop(store);
-    let (store, _) = open(&disk, config).unwrap();
+    let (store, _) = open(&disk, &config).unwrap();
     assert_eq!(traces(&store), ["t2", "t3", "t4"]);
     store.checkpoint().unwrap();
     drop(store);
-    let (store, _) = open(&disk, config).unwrap();
+    let (store, _) = open(&disk, &config).unwrap();
     assert_eq!(traces(&store), ["t2", "t3", "t4"]);
     let unknown = [Exemplar { labels: &[], value: 0.5, at_ms: 1 }];
     let batch = [SeriesExemplars { labels: &[("job", "nobody")], exemplars: &unknown }];
@@ -192,7 +198,8 @@ fn a_source_has_limits_of_its_own_and_keeps_them_over_a_restart() {
         store.append_from(source, &[SeriesSamples { labels: &labels, samples: &samples }]).unwrap()
     };
     let limits = SourceLimits { series_max: 2, label_value_bytes_max: 5, ..SourceLimits::default() };
-    store.set_source_limits("tenant", Some(limits));
+    let policy = || Policy { sources: [("tenant".to_owned(), limits)].into(), ..Policy::default() };
+    store.adopt(policy());
     assert_eq!(send(&store, "tenant", "a").stored + send(&store, "tenant", "b").stored, 2);
     let refused = send(&store, "tenant", "c").first_refused.unwrap();
     assert_eq!(
@@ -205,7 +212,7 @@ fn a_source_has_limits_of_its_own_and_keeps_them_over_a_restart() {
     store.checkpoint().unwrap();
     drop(store);
     let (store, _) = open(&disk, Config::default()).unwrap();
-    store.set_source_limits("tenant", Some(limits));
+    store.adopt(policy());
     assert_eq!(send(&store, "tenant", "d").refused.get(RefusalReason::SourceSeries), 1);
     assert_eq!(store.cardinality(5).series_by_source, [("tenant".to_owned(), 2), ("other".to_owned(), 1)]);
 }
@@ -227,7 +234,10 @@ fn the_store_tells_which_labels_cost_what() {
 #[test]
 fn the_oldest_blocks_go_when_all_are_larger_than_they_may_be() {
     let disk = ModelDisk::default();
-    let config = Config { retention: Span::ZERO, retention_bytes: 1, ..Config::default() };
+    let config = Config {
+        policy: Policy { retention: Span::ZERO, retention_bytes: 1, ..Policy::default() },
+        ..Config::default()
+    };
     let store = filled(&disk, config);
     store.cut(Timestamp::from_millis(8 * HOUR_MS)).unwrap();
     assert_eq!(store.retain(Timestamp::from_millis(8 * HOUR_MS)).unwrap().blocks_removed, 3);
@@ -240,12 +250,12 @@ fn the_oldest_blocks_go_when_all_are_larger_than_they_may_be() {
 fn readers_miss_nothing_while_memory_is_cut_and_blocks_are_merged() {
     let disk = ModelDisk::default();
     let config = Config {
-        out_of_order: OutOfOrder::Unlimited,
+        policy: Policy { out_of_order: OutOfOrder::Unlimited, ..Policy::default() },
         block_span: Span::from_millis(1000),
         cut_after: Span::ZERO,
         ..Config::default()
     };
-    let (store, _) = open(&disk, config).unwrap();
+    let (store, _) = open(&disk, &config).unwrap();
     let (acknowledged, done) = (std::sync::atomic::AtomicI64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..2)
@@ -277,7 +287,7 @@ fn readers_miss_nothing_while_memory_is_cut_and_blocks_are_merged() {
     let before = contents(&store);
     assert_eq!(before.values().next().unwrap().len(), 2000);
     drop(store);
-    assert_eq!(contents(&open(&disk, config).unwrap().0), before);
+    assert_eq!(contents(&open(&disk, &config).unwrap().0), before);
 }
 
 #[test]

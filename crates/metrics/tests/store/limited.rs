@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kernel::{Refuse, Span, Timestamp};
-use metrics::{Config, MetricsStore, RefusalReason, SeriesSamples, StdDisk};
+use metrics::{Config, MetricsStore, Policy, RefusalReason, SeriesSamples, StdDisk};
 
 use crate::model_disk::ModelDisk;
 use crate::{append, contents, open};
@@ -59,7 +59,11 @@ fn a_batch_with_refused_samples_keeps_the_good_ones_and_names_the_first_series()
 
 #[test]
 fn one_series_too_many_is_refused_and_those_that_are_there_go_on() {
-    let (store, _) = open(&ModelDisk::default(), Config { series_max: 2, ..Config::default() }).unwrap();
+    let (store, _) = open(
+        &ModelDisk::default(),
+        Config { policy: Policy { series_max: 2, ..Policy::default() }, ..Config::default() },
+    )
+    .unwrap();
     for (job, stored) in [("a", 1), ("b", 1), ("c", 0), ("a", 1)] {
         let appended = append(&store, job, &[(1, 1.0)]);
         assert_eq!(appended.stored, stored, "{job}");
@@ -76,8 +80,11 @@ fn one_series_too_many_is_refused_and_those_that_are_there_go_on() {
 #[test]
 fn what_is_older_than_the_retention_goes_for_good_and_makes_room() {
     let disk = ModelDisk::default();
-    let config = Config { series_max: 1, retention: Span::from_hours(1), ..Config::default() };
-    let (store, _) = open(&disk, config).unwrap();
+    let config = Config {
+        policy: Policy { series_max: 1, retention: Span::from_hours(1), ..Policy::default() },
+        ..Config::default()
+    };
+    let (store, _) = open(&disk, &config).unwrap();
     append(&store, "old", &[(0, 1.0)]);
     let now = Timestamp::from_secs(3601);
     assert_eq!(store.retain(now).unwrap().series_dropped, 1);
@@ -90,7 +97,7 @@ fn what_is_older_than_the_retention_goes_for_good_and_makes_room() {
     assert_eq!(append(&store, "new", &[(1000, 1.0)]).stored, 1);
     let before = contents(&store);
     drop(store);
-    let (store, _) = open(&disk, config).unwrap();
+    let (store, _) = open(&disk, &config).unwrap();
     assert_eq!(contents(&store), before);
     assert_eq!(append(&store, "new", &[(999, 1.0)]).refused.get(RefusalReason::BeyondRetention), 1);
 }
@@ -114,7 +121,7 @@ fn a_million_upserts_of_one_minute_take_no_memory() {
 fn the_log_is_bounded_by_checkpoints_and_real_files_hold_it_all() {
     let dir = tempfile::tempdir().unwrap();
     let config = Config { segment_bytes_max: 10_000, checkpoint_log_bytes: 50_000, ..Config::default() };
-    let open = || MetricsStore::open(Arc::new(StdDisk), dir.path().join("metrics"), config).unwrap();
+    let open = || MetricsStore::open(Arc::new(StdDisk), dir.path().join("metrics"), config.clone()).unwrap();
     let (store, _) = open();
     let mut log_bytes_max = 0;
     for round in 0..300 {

@@ -13,6 +13,7 @@ mod modelled;
 mod queried;
 mod turmoil_disk;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -26,9 +27,12 @@ type Contents = BTreeMap<String, BTreeMap<i64, u64>>;
 
 const DIR: &str = "/metrics";
 
-fn open(disk: &model_disk::ModelDisk, config: Config) -> Result<(MetricsStore, OpenReport), OpenFault> {
+fn open(
+    disk: &model_disk::ModelDisk,
+    config: impl Borrow<Config>,
+) -> Result<(MetricsStore, OpenReport), OpenFault> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    MetricsStore::open(disk, DIR, config)
+    MetricsStore::open(disk, DIR, config.borrow().clone())
 }
 
 fn contents(store: &MetricsStore) -> Contents {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kernel::{Span, Timestamp};
-use metrics::{Config, Effort, Fsync, OutOfOrder, SeriesSamples};
+use metrics::{Config, Effort, Fsync, OutOfOrder, Policy, SeriesSamples};
 use promql::{Matcher, TimeRange};
 use proptest::prelude::*;
 
@@ -106,8 +106,7 @@ proptest! {
         segment_bytes_max in 100_u64..5000,
     ) {
         let config = Config {
-            retention: Span::from_millis(RETENTION_MS),
-            out_of_order: OutOfOrder::Unlimited,
+            policy: Policy { retention: Span::from_millis(RETENTION_MS), out_of_order: OutOfOrder::Unlimited, ..Policy::default() },
             block_span: Span::from_millis(LATE_MS / 4),
             cut_after: Span::from_millis(LATE_MS / 8),
             fsync: if each_append { Fsync::EachAppend } else { Fsync::EverySecond },
@@ -115,7 +114,7 @@ proptest! {
             ..Config::default()
         };
         let disk = ModelDisk::default();
-        let mut store = open(&disk, config).unwrap().0;
+        let mut store = open(&disk, &config).unwrap().0;
         let mut model = Model::default();
         let mut now_ms = 1_700_000_000_000;
         for step in steps {
@@ -135,7 +134,7 @@ proptest! {
                 Step::Advance(ms) => now_ms += ms,
                 Step::Reopen => {
                     drop(store);
-                    let (reopened, report) = open(&disk, config).unwrap();
+                    let (reopened, report) = open(&disk, &config).unwrap();
                     prop_assert_eq!(report.torn_end, None);
                     store = reopened;
                 }
@@ -173,6 +172,6 @@ proptest! {
             prop_assert_eq!(contents(&store), model.contents());
         }
         drop(store);
-        prop_assert_eq!(contents(&open(&disk, config).unwrap().0), model.contents());
+        prop_assert_eq!(contents(&open(&disk, &config).unwrap().0), model.contents());
     }
 }

@@ -61,11 +61,14 @@ pub(crate) struct Over<'g> {
 }
 
 /// All rules with their plans, in the order in which they are evaluated.
-pub(crate) fn planned(groups: &[RuleGroup]) -> Result<Vec<Planned<'_>>, promql::QueryRefusal> {
+pub(crate) fn planned(
+    groups: &[RuleGroup],
+    settings: promql::Settings,
+) -> Result<Vec<Planned<'_>>, promql::QueryRefusal> {
     let rules = groups.iter().flat_map(|group| group.rules.iter().enumerate().map(move |rule| (group, rule)));
     rules
         .map(|(group, (place, rule))| {
-            let plan = Plan::parse(&rule.expr)?;
+            let plan = Plan::parse_with(&rule.expr, settings)?;
             let (memory, written, first_failure) = (Memory::default(), BTreeSet::new(), None);
             let (evaluations, failures, failed_queries) = (0, 0, 0);
             Ok(Planned {

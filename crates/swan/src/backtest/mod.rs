@@ -54,7 +54,8 @@ pub(crate) fn run(
     is_cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<BacktestReport, BacktestRefusal> {
     let zone = check(asked, setting)?;
-    let planned = |groups| course::planned(groups).map_err(|refusal| invalid(&refusal));
+    let settings = web::language::settings(setting.configuration.promql);
+    let planned = |groups| course::planned(groups, settings).map_err(|refusal| invalid(&refusal));
     let (proposed, in_force) = (planned(&asked.groups)?, planned(&setting.configuration.rule_groups)?);
     let warm_up = course::warm_up(&proposed).max(course::warm_up(&in_force));
     let start = asked.from - warm_up;

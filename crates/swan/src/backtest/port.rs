@@ -34,7 +34,7 @@ impl Backtests for BacktestPort {
                 return Err(BacktestRefusal { code: "busy", sentence, hint });
             }
         };
-        let problems = crate::config::check::rule_problems(&asked.groups);
+        let problems = crate::config::check::rule_problems(&asked.groups, setting.configuration.promql);
         if let Some(problem) = problems.into_iter().find(|problem| problem.is_error) {
             let sentence = format!("{}: {}", problem.path, problem.message);
             return Err(BacktestRefusal { code: "bad_backtest", sentence, hint: problem.hint });

@@ -155,7 +155,7 @@ fn configuration(rng: &mut Rng) -> Configuration {
 
 /// A timer over all groups: every rule at every instant of its interval, and the engine is asked at each.
 fn by_timer(groups: &[RuleGroup], stored: &InMemory, skip: &[Stretch], engine: &mut Rehearsal) {
-    let plans = planned(groups).unwrap();
+    let plans = planned(groups, promql::Settings::default()).unwrap();
     let names: BTreeSet<String> = plans.iter().filter_map(|planned| planned.rule.record.clone()).collect();
     let mut recorded = Recorded::default();
     let mut written: Vec<BTreeSet<Labels>> = vec![BTreeSet::new(); plans.len()];
@@ -232,7 +232,7 @@ fn the_few_instants_that_matter_lead_to_the_facts_of_every_instant() {
             source: &stored,
             is_cancelled: &never_cancelled,
         };
-        let mut course = Course::new(planned(&groups).unwrap(), over);
+        let mut course = Course::new(planned(&groups, promql::Settings::default()).unwrap(), over);
         let mut few = rehearsal();
         course
             .run(&mut few, &mut |entry| {

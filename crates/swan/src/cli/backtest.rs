@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use egress::Method;
+use facts::configuration::PromqlSettings;
 use kernel::{Span, Timestamp};
 use promql::never_cancelled;
 use web::ports::{BacktestAsked, BacktestRefusal, BacktestReport, BacktestSetting, Stretch};
@@ -68,7 +69,8 @@ fn stretch(text: &str) -> Result<Stretch, String> {
 
 pub(crate) fn run(arguments: BacktestArguments) -> Result<ExitCode, Failure> {
     let read = config::read_rule_file(&arguments.rules).map_err(Failure::Input)?;
-    let errors = read.errors();
+    // Which parts of PromQL are on is known where the test runs; here it is only whether it is PromQL at all.
+    let errors = read.errors(PromqlSettings::ALL);
     if !errors.is_empty() {
         return Err(Failure::Input(errors));
     }
@@ -111,7 +113,7 @@ fn over_directory(
     let in_file = config.map(config::load).transpose()?;
     let data = DataDir::lock(directory)?;
     let (engine, _journal) = serve::replay(&data)?;
-    let store = serve::open_samples(&data, false)?;
+    let store = serve::open_samples(&data, metrics::Policy::default(), false)?;
     let mut setting = BacktestSetting::of(engine.world());
     if let Some(submission) = in_file {
         setting.configuration = submission.configuration;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use facts::configuration::PromqlSettings;
 use serde_json::{Value, json};
 
 use super::{Output, print_json};
@@ -34,12 +35,50 @@ pub(crate) struct RulesArguments {
     /// Write the results as JUnit XML too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// A part of PromQL that is off by default, by the name of Prometheus's feature flag; may be repeated
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_enum)]
+    enable_feature: Vec<Feature>,
     #[command(flatten)]
     output: Output,
 }
 
+/// Parts of PromQL that are off by default, as `promtool` names them.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Feature {
+    #[value(name = "promql-delayed-name-removal")]
+    DelayedNameRemoval,
+    #[value(name = "promql-experimental-functions")]
+    ExperimentalFunctions,
+    #[value(name = "promql-duration-expr")]
+    DurationExpressions,
+    #[value(name = "promql-extended-range-selectors")]
+    ExtendedRangeSelectors,
+    #[value(name = "promql-binop-fill-modifiers")]
+    FillModifiers,
+    #[value(name = "type-and-unit-labels")]
+    TypeAndUnitLabels,
+    #[value(name = "use-start-timestamps")]
+    StartTimestamps,
+}
+
+impl Feature {
+    fn switch(self, promql: &mut PromqlSettings) -> &mut bool {
+        match self {
+            Feature::DelayedNameRemoval => &mut promql.delayed_name_removal,
+            Feature::ExperimentalFunctions => &mut promql.experimental_functions,
+            Feature::DurationExpressions => &mut promql.duration_expressions,
+            Feature::ExtendedRangeSelectors => &mut promql.extended_range_selectors,
+            Feature::FillModifiers => &mut promql.fill_modifiers,
+            Feature::TypeAndUnitLabels => &mut promql.type_and_unit_labels,
+            Feature::StartTimestamps => &mut promql.start_timestamps,
+        }
+    }
+}
+
 pub(crate) fn run(TestCommand::Rules(arguments): &TestCommand) -> Result<ExitCode, Failure> {
-    let outcomes: Vec<Outcome> = arguments.files.iter().map(|file| rule_tests::run(file)).collect();
+    let mut promql = PromqlSettings::default();
+    arguments.enable_feature.iter().for_each(|feature| *feature.switch(&mut promql) = true);
+    let outcomes: Vec<Outcome> = arguments.files.iter().map(|file| rule_tests::run(file, promql)).collect();
     if let Some(path) = &arguments.junit {
         std::fs::write(path, junit(&outcomes)).map_err(Failure::file("write", path))?;
     }

@@ -2,7 +2,9 @@
 //! steps that can be empty. All of it is found at once.
 
 use facts::Configuration;
-use facts::configuration::{EscalationPolicy, Objective, Rotation, Rule, Service, Sli, Target};
+use facts::configuration::{
+    EscalationPolicy, Objective, PromqlSettings, Rotation, Rule, RuleGroup, Service, Sli, Target,
+};
 use kernel::limits::ESCALATION_REPEATS_MAX;
 use kernel::{ServiceId, Span};
 use oncall::limits::{STEP_WAIT_MAX, STEP_WAIT_MIN, STEPS_PER_POLICY_MAX};
@@ -42,8 +44,8 @@ pub(crate) fn problems(configuration: &Configuration, contacts: &[ContactAddress
 }
 
 /// What stands against rule groups, or could be better.
-pub(crate) fn rule_problems(groups: &[facts::configuration::RuleGroup]) -> Vec<Problem> {
-    let configuration = Configuration { rule_groups: groups.to_vec(), ..Configuration::default() };
+pub(crate) fn rule_problems(groups: &[RuleGroup], promql: PromqlSettings) -> Vec<Problem> {
+    let configuration = Configuration { rule_groups: groups.to_vec(), promql, ..Configuration::default() };
     let mut found = Findings { configuration: &configuration, problems: Vec::new() };
     found.rules();
     found.problems
@@ -141,7 +143,7 @@ impl Findings<'_> {
     }
 
     fn expression(&mut self, path: &str, text: &str) {
-        if let Err(refusal) = Plan::parse(text) {
+        if let Err(refusal) = Plan::parse_with(text, web::language::settings(self.configuration.promql)) {
             let hint = kernel::Refuse::hint(&refusal).unwrap_or_default();
             self.error(path, refusal.to_string(), &hint);
         }

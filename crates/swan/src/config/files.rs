@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use facts::Configuration;
 use facts::configuration::{
     AccessLog, Alerting, Channel, Channels, Check, ContactRef, EscalationPolicy, GlobalScrapeConfig,
-    Heartbeat, IncidentRules, Person, Rotation, RuleGroup, Scalable, ScrapeConfig, ScrapeJob, SecretRef,
-    Service, StatusPage,
+    Heartbeat, IncidentRules, MetricsStorage, Person, PromqlSettings, Rotation, RuleGroup, Scalable,
+    ScrapeConfig, ScrapeJob, SecretRef, Service, StatusPage,
 };
 use kernel::{
     CheckId, ContactId, HeartbeatId, PersonId, PolicyId, RotationId, ScalableId, ServiceId, StatusPageId,
@@ -33,6 +33,8 @@ struct SwanFile {
     scrape_configs: Vec<ScrapeConfig>,
     /// A whole `prometheus.yml`, of which the jobs and the rules are used.
     prometheus: Option<String>,
+    metrics: MetricsStorage,
+    promql: PromqlSettings,
     checks: BTreeMap<CheckId, Check>,
     heartbeats: BTreeMap<HeartbeatId, Heartbeat>,
     /// Rule files, relative to this one; `*` stands for part of a file's name.
@@ -202,6 +204,8 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
         access_logs: written.access_logs,
         scrape: written.scrape,
         scrape_configs: std::mem::take(&mut jobs.configs),
+        metrics: written.metrics,
+        promql: written.promql,
         checks: written.checks,
         heartbeats: written.heartbeats,
         rule_groups: groups.iter().map(|(group, ..)| group.clone()).collect(),
@@ -308,8 +312,9 @@ impl ReadRules {
     }
 
     /// What stands against its rules, each with file, line, column and hint.
-    pub(crate) fn errors(&self) -> Vec<String> {
-        let errors = check::rule_problems(&self.groups).into_iter().filter(|problem| problem.is_error);
+    pub(crate) fn errors(&self, promql: PromqlSettings) -> Vec<String> {
+        let errors =
+            check::rule_problems(&self.groups, promql).into_iter().filter(|problem| problem.is_error);
         errors
             .map(|problem| {
                 let hint = problem.hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use kernel::Timestamp;
 use promql::{Matcher, TimeRange};
+use tokio::sync::watch;
 use web::ports::{About, Evaluation, Fault, StorageStats};
 
 use super::failed;
 use crate::clock::Clock;
+use crate::runtime::supervisor::InForce;
 
 /// The samples' store as its keeper sees it.
 pub(crate) struct StoragePort {
@@ -75,7 +77,6 @@ pub(crate) struct RuleBook {
     groups: Mutex<BTreeMap<String, Evaluation>>,
 }
 
-#[expect(dead_code, reason = "the runtime of rules is about to keep it")]
 impl RuleBook {
     /// A rule was evaluated.
     pub(crate) fn evaluated(&self, group: &str, place: usize, evaluation: Evaluation) {
@@ -110,11 +111,18 @@ impl web::ports::RuleHealth for RuleBook {
 /// The process as it was started.
 pub(crate) struct ProcessPort {
     pub(crate) about: About,
+    pub(crate) in_force: watch::Receiver<InForce>,
 }
 
 impl web::ports::Process for ProcessPort {
     fn about(&self) -> About {
-        About { threads: threads(), ..self.about.clone() }
+        let retention = self.in_force.borrow().as_ref().map_or(self.about.retention, |c| c.metrics.retention);
+        About { threads: threads(), retention, ..self.about.clone() }
+    }
+
+    fn promql(&self) -> promql::Settings {
+        let on = self.in_force.borrow().as_ref().map(|configuration| configuration.promql);
+        web::language::settings(on.unwrap_or_default())
     }
 }
 
@@ -127,7 +135,7 @@ pub(crate) fn about(started_at: Timestamp, flags: BTreeMap<String, String>) -> A
         directory,
         host: host.trim().to_owned(),
         threads: threads(),
-        retention: metrics::Config::default().retention,
+        retention: metrics::Policy::default().retention,
         flags,
     }
 }

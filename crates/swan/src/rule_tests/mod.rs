@@ -21,6 +21,7 @@ mod stage;
 use std::path::{Path, PathBuf};
 
 use case::Case;
+use facts::configuration::PromqlSettings;
 use file::TestFile;
 
 /// How big a test may get. Each limit says what happens past it.
@@ -53,14 +54,14 @@ impl Outcome {
 }
 
 /// Runs a test file.
-pub(crate) fn run(path: &Path) -> Outcome {
+pub(crate) fn run(path: &Path, promql: PromqlSettings) -> Outcome {
     let mut outcome =
         Outcome { file: path.to_owned(), problems: Vec::new(), warnings: Vec::new(), cases: Vec::new() };
     match TestFile::read(path) {
-        Ok(file) => match rules::load(&file, &mut outcome.warnings) {
+        Ok(file) => match rules::load(&file, promql, &mut outcome.warnings) {
             Ok(rules) => {
                 for group in 0..file.tests.len() {
-                    outcome.cases.extend(stage::run(&file, group, &rules));
+                    outcome.cases.extend(stage::run(&file, group, &rules, web::language::settings(promql)));
                 }
             }
             Err(problems) => outcome.problems = problems,

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use facts::configuration::{Rule, RuleGroup};
+use facts::configuration::{PromqlSettings, Rule, RuleGroup};
 use kernel::Span;
 
 use super::file::TestFile;
 use crate::config::{ReadRules, matching, read_rule_file};
 
 /// Every group of every file, in the order in which they are evaluated.
-pub(super) fn load(file: &TestFile, warnings: &mut Vec<String>) -> Result<Vec<RuleGroup>, Vec<String>> {
+pub(super) fn load(
+    file: &TestFile,
+    promql: PromqlSettings,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<RuleGroup>, Vec<String>> {
     let directory = file.path.parent().unwrap_or(Path::new(""));
     let mut problems = Vec::new();
     let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
@@ -27,7 +31,7 @@ pub(super) fn load(file: &TestFile, warnings: &mut Vec<String>) -> Result<Vec<Ru
             }
             match read_rule_file(&path) {
                 Ok(read) => {
-                    problems.extend(read.errors());
+                    problems.extend(read.errors(promql));
                     problems.extend(strict(&read));
                     groups.extend(read.groups);
                 }

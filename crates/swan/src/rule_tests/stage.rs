@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerting::templates::Template;
 use facts::configuration::{Rule, RuleGroup};
 use kernel::{Labels, Span, Timestamp};
-use promql::{Engine, METRIC_NAME, Plan, Value};
+use promql::{Engine, METRIC_NAME, Plan, Settings, Value};
 
 use super::case::{self, Case, Failure, Kind};
 use super::file::{TestFile, TestGroup};
@@ -16,7 +16,7 @@ use crate::backtest::evaluate::instant;
 use crate::backtest::recorded::Recorded;
 
 /// Runs a test group.
-pub(super) fn run(file: &TestFile, number: usize, groups: &[RuleGroup]) -> Vec<Case> {
+pub(super) fn run(file: &TestFile, number: usize, groups: &[RuleGroup], promql: Settings) -> Vec<Case> {
     let test = &file.tests[number];
     let part = format!("tests[{number}]");
     let failed = |part: &str, about: &str, at: Span, problem: String| {
@@ -45,7 +45,8 @@ pub(super) fn run(file: &TestFile, number: usize, groups: &[RuleGroup]) -> Vec<C
         test,
         part,
         store: Recorded::default(),
-        rules: rules(test, groups),
+        promql,
+        rules: rules(test, groups, promql),
         input: input.into_iter().peekable(),
     };
     stage.run()
@@ -101,7 +102,7 @@ struct Active {
     annotations: BTreeMap<String, String>,
 }
 
-fn rules<'g>(test: &TestGroup, groups: &'g [RuleGroup]) -> Vec<Staged<'g>> {
+fn rules<'g>(test: &TestGroup, groups: &'g [RuleGroup], promql: Settings) -> Vec<Staged<'g>> {
     let template = |text: &String| {
         let text = external::fill_in(text, &test.external_labels, &test.external_url);
         // What cannot be read was refused with its file.
@@ -112,7 +113,7 @@ fn rules<'g>(test: &TestGroup, groups: &'g [RuleGroup]) -> Vec<Staged<'g>> {
         Staged {
             group,
             rule,
-            plan: Plan::parse(&rule.expr).map_err(|refusal| refusal.to_string()),
+            plan: Plan::parse_with(&rule.expr, promql).map_err(|refusal| refusal.to_string()),
             labels: labels.into_iter().map(|(name, text)| (name.clone(), template(text))).collect(),
             annotations: rule.annotations.iter().map(|(name, text)| (name.clone(), template(text))).collect(),
             active: BTreeMap::new(),
@@ -126,6 +127,7 @@ struct Stage<'f> {
     file: &'f TestFile,
     test: &'f TestGroup,
     part: String,
+    promql: Settings,
     store: Recorded,
     rules: Vec<Staged<'f>>,
     input: std::iter::Peekable<std::vec::IntoIter<(Timestamp, Labels, Value)>>,
@@ -187,7 +189,7 @@ impl Stage<'_> {
     fn expressions(&self, start: Timestamp, cases: &mut Vec<Case>) {
         for (number, test) in self.test.promql_expr_test.iter().enumerate() {
             let time = test.eval_time.0;
-            let plan = Plan::parse(&test.expr).map_err(|refusal| refusal.to_string());
+            let plan = Plan::parse_with(&test.expr, self.promql).map_err(|refusal| refusal.to_string());
             let got = plan.and_then(|plan| instant(&plan, &self.store, start + time, engine(self.file)));
             let failure = match got {
                 Ok(got) => case::samples(test, self.file.fuzzy_compare, got),

@@ -11,7 +11,7 @@ use super::instruments::{Instruments, Rhythm};
 
 /// Reads a scalable until the task is dropped.
 pub(crate) async fn watch(tools: Instruments, id: ScalableId, scalable: Scalable) {
-    let plans = match Plans::of(&scalable) {
+    let plans = match Plans::of(&tools, &scalable) {
         Ok(plans) => plans,
         Err(refusal) => {
             tracing::warn!(scalable = %id, refusal, "a scalable cannot be read");
@@ -36,8 +36,8 @@ struct Plans {
 }
 
 impl Plans {
-    fn of(scalable: &Scalable) -> Result<Self, String> {
-        let parse = |text: &str| Plan::parse(text).map(Arc::new).map_err(|refusal| refusal.to_string());
+    fn of(tools: &Instruments, scalable: &Scalable) -> Result<Self, String> {
+        let parse = |text: &str| tools.plan(text);
         Ok(Self {
             current: parse(&scalable.current)?,
             minimum: scalable.minimum.as_deref().map(parse).transpose()?,

@@ -22,6 +22,8 @@ pub(crate) struct Instruments {
     pub(crate) requests: Arc<RequestCounter>,
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) http: egress::http::Client,
+    /// The PromQL of the configuration that a task belongs to.
+    pub(crate) promql: promql::Settings,
 }
 
 impl Instruments {
@@ -51,6 +53,12 @@ impl Instruments {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.engine.view(Box::new(move |world| _ = sender.send(look(world))))?;
         receiver.await.map_err(|_| Unavailable::Stopping)
+    }
+
+    /// Reads an expression, or says in words why that cannot be done.
+    pub(crate) fn plan(&self, text: &str) -> Result<Arc<promql::Plan>, String> {
+        let plan = promql::Plan::parse_with(text, self.promql);
+        plan.map(Arc::new).map_err(|refusal| refusal.to_string())
     }
 
     /// Evaluates an expression at one instant, on a blocking thread.

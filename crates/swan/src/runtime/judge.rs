@@ -66,7 +66,7 @@ struct Judging {
 
 impl Judging {
     fn new(tools: Instruments, service: ServiceId, objective: Objective) -> Result<Self, String> {
-        let source = source(&objective.sli)?;
+        let source = source(&tools, &objective.sli)?;
         let grace = if matches!(source, Source::Counted(_)) { GRACE } else { GRACE_OF_SAMPLES };
         let slice = objective.sli.slice;
         Ok(Self { tools, service, objective: objective.name, slice, source, grace, next_final: None })
@@ -201,8 +201,8 @@ struct Known {
     is_down: bool,
 }
 
-fn source(sli: &Sli) -> Result<Source, String> {
-    let parse = |text: &str| Plan::parse(text).map(Arc::new).map_err(|refusal| refusal.to_string());
+fn source(tools: &Instruments, sli: &Sli) -> Result<Source, String> {
+    let parse = |text: &str| tools.plan(text);
     match sli {
         Sli { requests: Some(name), .. } => Ok(Source::Counted(name.clone())),
         Sli { check: Some(check), .. } => Ok(Source::Counted(super::checks::source_of(check))),

@@ -6,15 +6,57 @@
 
 use std::sync::Arc;
 
+use engine::World;
+use facts::configuration::{self, MetricsStorage};
+use facts::{Entry, Fact};
 use kernel::Span;
-use metrics::{MaintenanceFault, MetricsStore};
+use metrics::{MaintenanceFault, MetricsStore, OutOfOrder, Policy, SourceLimits};
 use tokio::task::JoinHandle;
 
+use super::engine_loop::Listener;
 use super::instruments::Rhythm;
 use crate::clock::Clock;
 
 /// How often the log is synced: what power loss may take at most.
 const SYNC: Span = Span::from_secs(1);
+
+/// The store's policy, as a configuration has it.
+pub(crate) fn policy(storage: &MetricsStorage) -> Policy {
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let limits = |of: &configuration::SourceLimits| {
+        let usual = SourceLimits::default();
+        SourceLimits {
+            series_max: of.series.map_or(usual.series_max, count),
+            labels_max: of.labels.map_or(usual.labels_max, count),
+            label_name_bytes_max: of.label_name_bytes.map_or(usual.label_name_bytes_max, count),
+            label_value_bytes_max: of.label_value_bytes.map_or(usual.label_value_bytes_max, count),
+        }
+    };
+    Policy {
+        retention: storage.retention,
+        retention_bytes: storage.retention_size.0,
+        out_of_order: match storage.out_of_order {
+            configuration::OutOfOrder::Window(window) => OutOfOrder::Window(window),
+            configuration::OutOfOrder::Unlimited => OutOfOrder::Unlimited,
+        },
+        series_max: count(storage.series),
+        exemplars_max: count(storage.exemplars),
+        source: limits(&storage.source),
+        sources: storage.sources.iter().map(|(name, of)| (name.clone(), limits(of))).collect(),
+    }
+}
+
+/// Has the store take the policy of a configuration that takes effect.
+pub(crate) struct Adopting(pub(crate) Arc<MetricsStore>);
+
+impl Listener for Adopting {
+    fn recorded(&mut self, world: &World, entries: &[Entry]) {
+        let is_applied = |entry: &Entry| matches!(entry.fact, Fact::ConfigurationApplied(_));
+        if let Some(configuration) = world.configuration().filter(|_| entries.iter().any(is_applied)) {
+            self.0.adopt(policy(&configuration.metrics));
+        }
+    }
+}
 
 /// Runs until the task is dropped, or until the log failed.
 pub(crate) async fn run(store: Arc<MetricsStore>, clock: Arc<dyn Clock>) -> MaintenanceFault {

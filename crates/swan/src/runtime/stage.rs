@@ -70,5 +70,6 @@ pub(crate) fn instruments(dir: &Path, clock: &Arc<SetClock>) -> Instruments {
         requests: Arc::new(requests.expect("the store can be read")),
         arrivals,
         http: egress::http::Client::new(egress::network::Network::system(tls)),
+        promql: promql::Settings::default(),
     }
 }

@@ -47,6 +47,7 @@ pub(crate) async fn supervise(
     loop {
         let in_force = told.borrow_and_update().clone();
         let mut tasks = JoinSet::new();
+        counters.rule_book.forget();
         if let Some(configuration) = in_force {
             start(&tools, &counters, &configuration, &mut tasks);
         }
@@ -75,6 +76,7 @@ fn start(
     configuration: &Configuration,
     tasks: &mut JoinSet<()>,
 ) {
+    let tools = &Instruments { promql: web::language::settings(configuration.promql), ..tools.clone() };
     for group in &configuration.rule_groups {
         let grace = configuration.alerting.grace;
         tasks.spawn(rules::evaluate_group(tools.clone(), Arc::clone(counters), grace, group.clone()));

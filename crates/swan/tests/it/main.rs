@@ -26,6 +26,7 @@ mod replay;
 mod rule_tests;
 mod scraping;
 mod shop;
+mod storage;
 mod swan;
 mod team;
 mod whole_path;

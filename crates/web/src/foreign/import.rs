@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Doorway> {
 }
 
 async fn import(
-    _: Sender,
+    sender: Sender,
     State(doorway): State<Doorway>,
     uri: Uri,
     headers: HeaderMap,
@@ -34,7 +34,7 @@ async fn import(
 ) -> Result<Response> {
     let protocol = protocol(&headers, &body.0)?;
     let options = Options::read(uri.query().unwrap_or_default(), doorway.now())?;
-    doorway.blocking(move |ports| store(ports, &body.0, protocol, &options)).await?
+    doorway.blocking(move |ports| store(ports, &sender.source(), &body.0, protocol, &options)).await?
 }
 
 /// What the header says; where it says nothing of use, text that ends as OpenMetrics ends is OpenMetrics.
@@ -121,7 +121,13 @@ struct Rows {
     samples: usize,
 }
 
-fn store(ports: &Ports, body: &[u8], protocol: Protocol, options: &Options) -> Result<Response> {
+fn store(
+    ports: &Ports,
+    source: &str,
+    body: &[u8],
+    protocol: Protocol,
+    options: &Options,
+) -> Result<Response> {
     let mut rows = Rows::default();
     let both = Histograms { native: true, classic_too: true };
     let read = exposition::parse(body, protocol, Rules::Strict, both, |entry| rows.take(entry, options));
@@ -135,7 +141,7 @@ fn store(ports: &Ports, body: &[u8], protocol: Protocol, options: &Options) -> R
         let error = Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_in_one_request", message);
         return Err(error.with_hint("send it in several requests; nothing of it was stored"));
     }
-    let taken = rows.with_batch(|batch| ports.intake.take(batch))?;
+    let taken = rows.with_batch(|batch| ports.intake.take(source, batch))?;
     let meanings: Vec<(&str, Metadata)> =
         rows.kinds.iter().map(|(name, meaning)| (name.as_str(), meaning.clone())).collect();
     ports.intake.note(&meanings);

@@ -37,9 +37,14 @@ static DECODERS: Mutex<Vec<Decoder>> = Mutex::new(Vec::new());
 /// Decoders that are kept.
 const DECODERS_KEPT_MAX: usize = 4;
 
-async fn write(_: Sender, State(doorway): State<Doorway>, headers: HeaderMap, body: Raw) -> Result<Response> {
+async fn write(
+    sender: Sender,
+    State(doorway): State<Doorway>,
+    headers: HeaderMap,
+    body: Raw,
+) -> Result<Response> {
     let version = negotiated(&headers)?;
-    doorway.blocking(move |ports| store(ports, version, &body.0)).await
+    doorway.blocking(move |ports| store(ports, &sender.source(), version, &body.0)).await
 }
 
 /// Which message the body is; anything else is answered 415.
@@ -60,9 +65,9 @@ fn negotiated(headers: &HeaderMap) -> Result<Version> {
     })
 }
 
-fn store(ports: &Ports, version: Version, body: &[u8]) -> Response {
+fn store(ports: &Ports, source: &str, version: Version, body: &[u8]) -> Response {
     let mut decoder = DECODERS.lock().ok().and_then(|mut kept| kept.pop()).unwrap_or_default();
-    let stored = decoder.decode(body, version, |batch| store_batch(ports, batch));
+    let stored = decoder.decode(body, version, |batch| store_batch(ports, source, batch));
     if let Ok(mut kept) = DECODERS.lock()
         && kept.len() < DECODERS_KEPT_MAX
     {
@@ -81,8 +86,8 @@ fn store(ports: &Ports, version: Version, body: &[u8]) -> Response {
 }
 
 /// Keeps what can be kept; what was, and what the sender hears.
-fn store_batch(ports: &Ports, batch: &Batch<'_>) -> (Taken, Response) {
-    let taken = match ports.intake.take(&measured(batch).all()) {
+fn store_batch(ports: &Ports, source: &str, batch: &Batch<'_>) -> (Taken, Response) {
+    let taken = match ports.intake.take(source, &measured(batch).all()) {
         Ok(taken) => taken,
         Err(fault) => return (Taken::default(), Error::from(fault).into_response()),
     };

@@ -122,13 +122,13 @@ fn not_staged<T>(doing: &'static str) -> Result<T, Fault> {
 }
 
 impl Samples for Hall {
-    fn append(&self, _: &[SeriesSamples<'_>]) -> Result<Appended, Fault> {
+    fn append_from(&self, _: &str, _: &[SeriesSamples<'_>]) -> Result<Appended, Fault> {
         not_staged("write samples")
     }
 }
 
 impl Intake for Hall {
-    fn take(&self, _: &[Measured<'_>]) -> Result<Taken, Fault> {
+    fn take(&self, _: &str, _: &[Measured<'_>]) -> Result<Taken, Fault> {
         not_staged("write samples")
     }
 
@@ -218,6 +218,9 @@ impl Process for Hall {
             retention: kernel::Span::ZERO,
             flags: BTreeMap::new(),
         }
+    }
+    fn promql(&self) -> promql::Settings {
+        promql::Settings::default()
     }
 }
 

@@ -187,4 +187,7 @@ pub struct About {
 pub trait Process: Send + Sync {
     /// What is known of it.
     fn about(&self) -> About;
+
+    /// Which PromQL the configuration in force turns on.
+    fn promql(&self) -> promql::Settings;
 }

@@ -36,7 +36,11 @@ pub(crate) struct Group {
 impl Group {
     pub(crate) fn new(tools: Instruments, counters: Arc<OwnCounters>, grace: Span, group: RuleGroup) -> Self {
         let RuleGroup { name, query_offset, limit, labels, rules, .. } = group;
-        let rules = rules.into_iter().enumerate().map(|(place, rule)| Compiled::new(rule, place)).collect();
+        let compiled = |(place, rule): (usize, facts::configuration::Rule)| {
+            let plan = tools.plan(&rule.expr);
+            Compiled::new(rule, place, plan)
+        };
+        let rules = rules.into_iter().enumerate().map(compiled).collect();
         let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
         let judged = Timestamp::default();
         Self { tools, counters, grace, name, query_offset, limit, labels, rules, judged }

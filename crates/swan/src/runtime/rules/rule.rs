@@ -35,10 +35,11 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    pub(crate) fn new(rule: Rule, place: usize) -> Self {
-        let plan = Plan::parse(&rule.expr).map(Arc::new).map_err(|refusal| refusal.to_string());
-        let follows =
-            |plan: &Arc<Plan>| plan.selectors().iter().all(|selector| selector.offset == Span::ZERO);
+    pub(crate) fn new(rule: Rule, place: usize, plan: Result<Arc<Plan>, String>) -> Self {
+        // What is read at another time than the evaluated one does not change with the samples that arrive for it.
+        let follows = |plan: &Arc<Plan>| {
+            plan.selectors().iter().all(|selector| selector.offset == Span::ZERO && !selector.is_pinned)
+        };
         let on_arrival = rule.alert.is_some() && rule.hold == Span::ZERO && plan.as_ref().is_ok_and(follows);
         Self {
             rule,

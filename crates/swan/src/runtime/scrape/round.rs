@@ -249,7 +249,8 @@ fn write(
         batch.labels.extend(labels.iter());
         batch.rows.push(Row { sample: Some((at_ms, *value)), ..Row::default() });
     }
-    let taken = batch.lend(|batch| tools.intake.take(batch))?;
+    let source = format!("job/{}", config.job_name);
+    let taken = batch.lend(|batch| tools.intake.take(&source, batch))?;
     tell_refusals(config, &taken);
     Ok(())
 }

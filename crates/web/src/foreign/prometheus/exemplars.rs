@@ -72,7 +72,7 @@ async fn query_exemplars(
     if range.end < range.start {
         return Err(Unanswered::bad_data("end timestamp must not be before start timestamp"));
     }
-    let plan = Plan::parse(parameters.get("query").unwrap_or(""));
+    let plan = Plan::parse_with(parameters.get("query").unwrap_or(""), doorway.ports.process.promql());
     let plan = plan.map_err(|refusal| Unanswered::from(QueryError::Refused(refusal)))?;
     if plan.selectors().is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Extension, Router};
 use kernel::{Labels, Span, Timestamp};
-use promql::{Answer, Engine, Plan, QueryError, QueryResult, TimeRange, Value, When};
+use promql::{Answer, Engine, Plan, QueryError, QueryResult, Settings, TimeRange, Value, When};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -39,7 +39,9 @@ async fn query(
 ) -> Answered {
     let limit = parameters.limit()?;
     let at = parameters.instant("time", doorway.now())?;
-    Asked::read(parameters, limit, When::Instant(at))?.answer(&doorway, &gate).await
+    Asked::read(parameters, doorway.ports.process.promql(), limit, When::Instant(at))?
+        .answer(&doorway, &gate)
+        .await
 }
 
 async fn query_range(
@@ -65,16 +67,16 @@ async fn query_range(
         return Err(Unanswered::bad_data(problem));
     }
     let when = When::Range { range: TimeRange::new(start, end), step };
-    Asked::read(parameters, limit, when)?.answer(&doorway, &gate).await
+    Asked::read(parameters, doorway.ports.process.promql(), limit, when)?.answer(&doorway, &gate).await
 }
 
-async fn format_query(_: Responder, parameters: Parameters) -> Answered {
-    Ok(success(&parse(&parameters)?.format()))
+async fn format_query(_: Responder, State(doorway): State<Doorway>, parameters: Parameters) -> Answered {
+    Ok(success(&parse(&parameters, doorway.ports.process.promql())?.format()))
 }
 
-async fn parse_query(_: Responder, parameters: Parameters) -> Answered {
+async fn parse_query(_: Responder, State(doorway): State<Doorway>, parameters: Parameters) -> Answered {
     let mut tree = Vec::new();
-    parse(&parameters)?.write_tree_json(&mut tree);
+    parse(&parameters, doorway.ports.process.promql())?.write_tree_json(&mut tree);
     Ok(success_of(std::iter::once(tree), Notes::default()))
 }
 
@@ -90,7 +92,12 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(parameters: Parameters, limit: Option<usize>, when: When) -> Result<Self, Unanswered> {
+    fn read(
+        parameters: Parameters,
+        settings: Settings,
+        limit: Option<usize>,
+        when: When,
+    ) -> Result<Self, Unanswered> {
         let timeout = parameters.span("timeout")?;
         let mut engine = Engine::default();
         let lookback = parameters.span("lookback_delta").map_err(|refused| {
@@ -102,7 +109,7 @@ impl Asked {
             engine.lookback = lookback;
         }
         let begun = Instant::now();
-        let plan = parse(&parameters)?;
+        let plan = parse(&parameters, settings)?;
         let stats = parameters.get("stats").map(str::to_owned);
         Ok(Self { plan, engine, when, timeout, limit, stats, prepared_in: begun.elapsed() })
     }
@@ -137,8 +144,8 @@ impl Asked {
     }
 }
 
-pub(super) fn parse(parameters: &Parameters) -> Result<Plan, Unanswered> {
-    let plan = Plan::parse(parameters.get("query").unwrap_or(""));
+fn parse(parameters: &Parameters, settings: Settings) -> Result<Plan, Unanswered> {
+    let plan = Plan::parse_with(parameters.get("query").unwrap_or(""), settings);
     plan.map_err(|refusal| {
         let unanswered = Unanswered::from(QueryError::Refused(refusal));
         Unanswered::parameter("query", unanswered.message)

@@ -13,7 +13,7 @@ use axum::routing::get;
 use engine::World;
 use facts::configuration::{Rule, RuleGroup};
 use kernel::{Labels, Timestamp};
-use promql::{Matcher, Plan};
+use promql::{Matcher, Plan, Settings};
 use serde::Serialize;
 use serde_json::Number;
 
@@ -21,6 +21,7 @@ use super::answer::{Answered, Unanswered, success};
 use super::parameters::Parameters;
 use crate::access::Responder;
 use crate::doors::Doorway;
+use crate::language;
 use crate::ports::{Evaluation, RuleHealth};
 
 pub(super) fn routes() -> Router<Doorway> {
@@ -212,8 +213,8 @@ fn name_of(rule: &Rule) -> &str {
 }
 
 /// The expression in the form that Prometheus gives it; as it was written where it is none.
-fn query_of(rule: &Rule) -> String {
-    Plan::parse(&rule.expr).map_or_else(|_| rule.expr.clone(), |plan| plan.normal_form())
+fn query_of(rule: &Rule, settings: Settings) -> String {
+    Plan::parse_with(&rule.expr, settings).map_or_else(|_| rule.expr.clone(), |plan| plan.normal_form())
 }
 
 /// The group's labels and, over them, the rule's own.
@@ -270,10 +271,12 @@ fn show_group(
     filter: &Filter,
     health: &dyn RuleHealth,
 ) -> ShownGroup {
+    let settings = world.configuration().map_or_else(Settings::default, |c| language::settings(c.promql));
     let wanted = group.rules.iter().enumerate().filter(|(_, rule)| filter.wants_rule(group, rule));
     let rules = wanted.map(|(place, rule)| {
         let health = Health::of(health.rule(&group.name, place));
-        let (name, query, labels) = (name_of(rule).to_owned(), query_of(rule), labels_of(group, rule));
+        let (name, query, labels) =
+            (name_of(rule).to_owned(), query_of(rule, settings), labels_of(group, rule));
         let Some(state) = world.alerting.rule_state(&group.name, place) else {
             return ShownRule::Recording(RecordingRule { name, query, labels, health, kind: "recording" });
         };
