@@ -4,13 +4,14 @@ HOURS ?= 20000
 EXPRESSIONS ?= 10000
 HARNESS = cargo run --release --locked --manifest-path bench/Cargo.toml --target-dir target/harness --
 
-.PHONY: help run test bench soak mutants
+.PHONY: help run test bench fuzz soak mutants
 
 help:
 	@echo 'make run      build Swan and start its demonstration: a small company, with an outage on its way'
 	@echo 'make test     install what the tests need, then format, lints and every test'
 	@echo 'make bench    Swan beside Prometheus and VictoriaMetrics; figures of the journal and the store'
 	@echo '              (BENCH="--rows ingest --scale 0.1": less of it; LOG=FILE: of reading that access log too)'
+	@echo 'make fuzz     each parser, and the files of the store, with a minute of bad input'
 	@echo 'make soak     the simulation for HOURS=$(HOURS) simulated hours; EXPRESSIONS=$(EXPRESSIONS) of random PromQL'
 	@echo '              against Prometheus'
 	@echo 'make mutants  break one promise after the other; the tests must catch each'
@@ -32,6 +33,9 @@ bench:
 	cargo run --release --locked --package store --example journal_bench
 	cargo run --release --locked --package metrics --example ingest
 	$(if $(LOG),cargo run --release --locked --package signals --example parse_speed -- $(LOG))
+
+fuzz:
+	fuzz/run.sh
 
 soak:
 	bench/peers.sh || true

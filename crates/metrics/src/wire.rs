@@ -70,9 +70,14 @@ pub(crate) fn parse_head(head: [u8; 8]) -> Option<(usize, u32)> {
     (1..=RECORD_BYTES_MAX).contains(&length).then_some((length, checksum))
 }
 
+/// Whether a checksum is the one that was written. Under a fuzzer every one is, so that what is behind it is met.
+pub(crate) const fn fits(found: u32, written: u32) -> bool {
+    found == written || cfg!(fuzzing)
+}
+
 /// Whether kind and payload are what the checksum says.
 pub(crate) fn is_sound(body: &[u8], expected: u32) -> bool {
-    checksum((body.len() as u32).to_le_bytes(), body) == expected
+    fits(checksum((body.len() as u32).to_le_bytes(), body), expected)
 }
 
 /// The kind and payload of the record at the beginning of the bytes, if it is whole and sound.

@@ -1,6 +1,7 @@
 //! What a block says of itself.
 
 use super::MAGIC;
+use super::{PAGE_SERIES, PAGE_VALUES};
 use crate::wire::{Cursor, put_bytes, put_signed, put_varint};
 
 /// Where a part of the file is; with its checksum.
@@ -93,17 +94,25 @@ impl Footer {
         let count = cursor.count()?;
         let (mut names, mut at) = (Vec::with_capacity(count), 0);
         for _ in 0..count {
-            let text = cursor.text()?.into();
+            let text: Box<str> = cursor.text()?.into();
+            let before: &str = names.last().map_or("", |before: &NameEntry| &before.text);
+            if *text <= *before {
+                return None;
+            }
             let values = u32::try_from(cursor.varint()?).ok()?;
             let pages = (0..cursor.count()?)
                 .map(|_| Some((cursor.text()?.into(), take_extent(&mut cursor, &mut at)?)))
                 .collect::<Option<Vec<_>>>()?;
+            if (values as usize).div_ceil(PAGE_VALUES) != pages.len() {
+                return None;
+            }
             names.push(NameEntry { text, values, pages });
         }
         let mut at = 0;
         let pages =
             (0..cursor.count()?).map(|_| take_extent(&mut cursor, &mut at)).collect::<Option<Vec<_>>>()?;
-        cursor.is_empty().then_some(Self {
+        let are_there = (series as usize).div_ceil(PAGE_SERIES) == pages.len();
+        (are_there && cursor.is_empty()).then_some(Self {
             number,
             window,
             span,

@@ -96,5 +96,5 @@ fn seal(part: &mut Vec<u8>, from: usize) {
 /// The part without its checksum, if that is right.
 fn unseal(part: &[u8]) -> Option<&[u8]> {
     let (body, checksum) = part.split_last_chunk::<4>()?;
-    (crc32fast::hash(body) == u32::from_le_bytes(*checksum)).then_some(body)
+    crate::wire::fits(crc32fast::hash(body), u32::from_le_bytes(*checksum)).then_some(body)
 }

@@ -6,6 +6,7 @@
 //! samples, plus one for histograms, the distance of its first timestamp to the timestamp before (signed), its length
 //! in time, and in bytes. Chunks follow each other, each with its checksum.
 
+use super::{CHUNK_HISTOGRAMS, CHUNK_SAMPLES};
 use crate::wire::{Cursor, put_signed, put_varint};
 
 /// Where a chunk is, and what it has.
@@ -115,7 +116,9 @@ impl SeriesPage {
             let start = self.labels.len();
             let mut name = 0_u32;
             for at in 0..cursor.count()? {
-                name = name.checked_add(u32::try_from(cursor.varint()?).ok()?)?;
+                let further =
+                    u32::try_from(cursor.varint()?).ok().filter(|further| at == 0 || *further > 0)?;
+                name = name.checked_add(further)?;
                 let same = self.labels[before.clone()].get(at).filter(|label| label.0 == name);
                 let value = i64::from(same.map_or(0, |label| label.1)).checked_add(cursor.signed()?)?;
                 self.labels.push((name, u32::try_from(value).ok()?));
@@ -128,15 +131,10 @@ impl SeriesPage {
                 let first_ms = at_ms.wrapping_add(cursor.signed()?);
                 let last_ms = first_ms.wrapping_add(cursor.varint()?.cast_signed());
                 let bytes = u32::try_from(cursor.varint()?).ok()?;
-                let count = u32::try_from(head >> 1).ok()?;
-                self.chunks.push(ChunkEntry {
-                    first_ms,
-                    last_ms,
-                    count,
-                    is_histograms: head & 1 == 1,
-                    offset,
-                    bytes,
-                });
+                let is_histograms = head & 1 == 1;
+                let count_max = if is_histograms { CHUNK_HISTOGRAMS } else { CHUNK_SAMPLES };
+                let count = u32::try_from(head >> 1).ok().filter(|count| *count as usize <= count_max)?;
+                self.chunks.push(ChunkEntry { first_ms, last_ms, count, is_histograms, offset, bytes });
                 offset = offset.checked_add(u64::from(bytes) + 4)?;
                 at_ms = first_ms;
             }

@@ -5,6 +5,8 @@ use super::read::Block;
 use super::{BlockFault, PAGE_VALUES};
 use crate::wire::Cursor;
 
+const MISSING: &str = "a series has a label that the block does not have";
+
 /// The values of one page, with the lists of their series.
 #[derive(Debug, Default)]
 pub(super) struct ValuesPage {
@@ -27,6 +29,9 @@ impl ValuesPage {
             }
             text.truncate(shared);
             text.push_str(cursor.text()?);
+            if page.texts.last().is_some_and(|before| **before >= *text) {
+                return None;
+            }
             page.texts.push(text.as_str().into());
             let bytes = u32::try_from(cursor.varint()?).ok()?;
             page.lists.push(Extent { offset, bytes });
@@ -47,6 +52,9 @@ impl Values {
     pub(crate) fn load(&mut self, block: &Block, labels: &[(u32, u32)]) -> Result<(), BlockFault> {
         for (name, value) in labels {
             let (name, page) = (*name as usize, *value as usize / PAGE_VALUES);
+            if block.footer.names.get(name).is_none_or(|of| page >= of.pages.len()) {
+                return Err(block.damaged(MISSING));
+            }
             if self.pages.len() <= name {
                 self.pages.resize_with(name + 1, Vec::new);
             }
@@ -57,7 +65,7 @@ impl Values {
             if pages[page].is_none() {
                 let loaded = block.values_page(name, page)?;
                 if *value as usize % PAGE_VALUES >= loaded.texts.len() {
-                    return Err(block.damaged("a series has a label that the block does not have"));
+                    return Err(block.damaged(MISSING));
                 }
                 pages[page] = Some(loaded);
             }

@@ -3,9 +3,11 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use promql::Histogram;
+
 use super::{Opening, VERSION};
 use crate::SeriesRef;
-use crate::chunk::Run;
+use crate::chunk::{Columns, Run, decode, histograms};
 use crate::exemplars::Exemplar;
 use crate::fault::OpenFault;
 use crate::head::{HistogramRun, Newest, Parts};
@@ -30,6 +32,7 @@ pub(crate) trait Audience {
 }
 
 const SHORT: &str = "the record ends within an entry";
+const UNSOUND: &str = "the record ends within an entry, or a run of samples is not one";
 
 /// Tells the audience what a checkpoint says. It was durable before it had its name, so it is whole or damaged.
 pub(crate) fn load(
@@ -116,6 +119,7 @@ fn tell_page(cursor: &mut Cursor<'_>, audience: &mut dyn Audience) -> Result<u64
         texts.push(cursor.text().ok_or(SHORT)?);
     }
     let mut labels = Vec::new();
+    let mut proof = Proof::default();
     let mut series_count = 0;
     while !cursor.is_empty() {
         let series = SeriesRef(cursor.u32().ok_or(SHORT)?);
@@ -126,13 +130,45 @@ fn tell_page(cursor: &mut Cursor<'_>, audience: &mut dyn Audience) -> Result<u64
             let mut text = || texts.get(cursor.varint()? as usize).copied();
             labels.push((text().ok_or(SHORT)?, text().ok_or(SHORT)?));
         }
-        audience.series(series, &labels, source, read_parts(cursor).ok_or(SHORT)?)?;
+        audience.series(series, &labels, source, read_parts(cursor, &mut proof).ok_or(UNSOUND)?)?;
         series_count += 1;
     }
     Ok(series_count)
 }
 
-fn read_parts(cursor: &mut Cursor<'_>) -> Option<Parts> {
+/// Memory for looking into runs before they are believed: whoever reads them in the head has no way to say that they
+/// are damaged.
+#[derive(Default)]
+struct Proof {
+    floats: Columns,
+    timestamps: Vec<i64>,
+    histograms: Vec<Histogram>,
+    scratch: Vec<i64>,
+}
+
+impl Proof {
+    fn is_run(&mut self, run: &Run) -> bool {
+        self.floats.clear();
+        let count = usize::from(run.count);
+        decode(&run.stream, run.first_ms, count, &mut self.floats, &mut self.scratch).is_some()
+            && is_in_order(&self.floats.timestamps, run.last_ms)
+    }
+
+    fn is_histogram_run(&mut self, run: &HistogramRun) -> bool {
+        self.timestamps.clear();
+        self.histograms.clear();
+        let count = usize::from(run.count);
+        histograms::decode(&run.stream, run.first_ms, count, &mut self.timestamps, &mut self.histograms)
+            .is_some()
+            && is_in_order(&self.timestamps, run.last_ms)
+    }
+}
+
+fn is_in_order(timestamps: &[i64], last_ms: i64) -> bool {
+    timestamps.is_sorted_by(|a, b| a < b) && timestamps.last() == Some(&last_ms)
+}
+
+fn read_parts(cursor: &mut Cursor<'_>, proof: &mut Proof) -> Option<Parts> {
     let mut newest_ms = || {
         let (is_some, newest_ms) = (cursor.varint()? != 0, cursor.signed()?);
         Some(is_some.then_some(newest_ms))
@@ -147,11 +183,21 @@ fn read_parts(cursor: &mut Cursor<'_>) -> Option<Parts> {
         let first_ms = cursor.i64()?;
         let last_ms = first_ms.wrapping_add(cursor.varint()?.cast_signed());
         let (count, stream) = (cursor.u16()?, cursor.bytes()?.into());
-        match what {
-            1 => parts.in_order.push(Run { first_ms, last_ms, count, stream }),
-            2 => parts.late.push(Run { first_ms, last_ms, count, stream }),
-            3 => parts.histograms.push(HistogramRun { first_ms, last_ms, count, stream }),
-            _ => return None,
+        if what == 3 {
+            let run = HistogramRun { first_ms, last_ms, count, stream };
+            parts.histograms.push(proof.is_histogram_run(&run).then_some(run)?);
+            continue;
         }
+        let run = Run { first_ms, last_ms, count, stream };
+        let follows = |before: &Run| before.last_ms < run.first_ms;
+        let (runs, is_placed) = match what {
+            1 => {
+                let is_placed = parts.in_order.last().is_none_or(follows);
+                (&mut parts.in_order, is_placed)
+            }
+            2 => (&mut parts.late, true),
+            _ => return None,
+        };
+        runs.push((is_placed && proof.is_run(&run)).then_some(run)?);
     }
 }

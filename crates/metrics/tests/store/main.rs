@@ -6,6 +6,7 @@ mod concurrent;
 mod crashed;
 mod damaged;
 mod failing;
+mod hostile;
 mod kept;
 mod limited;
 mod model_disk;
