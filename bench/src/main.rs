@@ -13,6 +13,7 @@ mod load;
 mod process;
 mod rows;
 mod server;
+mod soak;
 mod wire;
 
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Table(rows::Arguments),
     /// Random PromQL, asked of Prometheus and of Swan
     Diff(differential::Arguments),
+    /// A day of load in a fast clock, with kill -9 every minute
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Table(wanted) => rows::run(wanted, &arguments.programs),
         Command::Diff(wanted) => differential::run(wanted, &arguments.programs),
+        Command::Soak(wanted) => soak::run(wanted, &arguments.programs),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

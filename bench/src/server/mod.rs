@@ -105,8 +105,20 @@ pub(crate) struct Wishes {
     pub(crate) receiver: Option<SocketAddr>,
     /// Seconds between two evaluations of the rules.
     pub(crate) interval_s: u32,
+    /// Swan's configuration beside its rules.
+    pub(crate) configuration: String,
+    /// The clock that the server sees: where it begins, and how often it ticks for each tick of ours.
+    pub(crate) clock: Option<FastClock>,
     /// Experimental functions, native histograms, and samples of any age.
     pub(crate) everything_on: bool,
+}
+
+/// A clock of libfaketime.
+#[derive(Debug, Clone)]
+pub(crate) struct FastClock {
+    pub(crate) library: PathBuf,
+    pub(crate) starts_at_s: i64,
+    pub(crate) speed: u32,
 }
 
 /// A server that runs. It is killed when it is dropped.

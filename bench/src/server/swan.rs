@@ -22,13 +22,42 @@ pub(super) fn start(
     let arguments = format!(
         "serve --data data --config swan.yaml --listen {address} --trust-loopback --public-url http://{address}"
     );
-    let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
-    Ok(vec![Process::start(program, &arguments, directory)?])
+    let arguments = arguments.split(' ').map(str::to_owned);
+    let Some(clock) = &wishes.clock else {
+        return Ok(vec![Process::start(program, &arguments.collect::<Vec<_>>(), directory)?]);
+    };
+    // `env` becomes the server, so that killing it kills the server.
+    let settings = [
+        "TZ=UTC".to_owned(),
+        "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+        "NO_FAKE_STAT=1".to_owned(),
+        format!("LD_PRELOAD={}", clock.library.display()),
+        format!("FAKETIME=@{} x{}", calendar(clock.starts_at_s), clock.speed),
+        program.display().to_string(),
+    ];
+    let arguments: Vec<String> = settings.into_iter().chain(arguments).collect();
+    Ok(vec![Process::start(Path::new("/usr/bin/env"), &arguments, directory)?])
+}
+
+/// Seconds since 1970 as `2026-01-31 12:00:00`, in UTC; by days of the civil calendar (Hinnant, "chrono-Compatible
+/// Low-Level Date Algorithms").
+fn calendar(at_s: i64) -> String {
+    let (days, second) = (at_s.div_euclid(86_400), at_s.rem_euclid(86_400));
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
 }
 
 fn configure(program: &Path, directory: &Path, wishes: &Wishes) -> Outcome<()> {
     let file = directory.join("swan.yaml");
-    let mut text = String::from("{}\n");
+    let mut text =
+        if wishes.configuration.is_empty() { "{}\n".to_owned() } else { wishes.configuration.clone() };
     if let Some(rules) = &wishes.rules {
         std::fs::copy(rules, directory.join("rules.yaml"))?;
         text = "rules: rules.yaml\n".to_owned();
