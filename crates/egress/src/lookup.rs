@@ -3,10 +3,13 @@
 //! The machine's own resolver knows addresses only, so its servers (`/etc/resolv.conf`) are asked directly. What comes
 //! back is text for a target's address, and is judged by the guard as any other when it is connected to.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
 use crate::limits::RECORDS_MAX;
@@ -74,6 +77,15 @@ impl Lookup {
     /// Over the servers of the machine's configuration.
     pub fn system() -> Result<Self, LookupFault> {
         let builder = TokioResolver::builder_tokio().map_err(LookupFault::Configure)?;
+        Ok(Self { resolver: builder.build().map_err(LookupFault::Configure)? })
+    }
+
+    /// Over one server.
+    pub fn of_server(server: SocketAddr) -> Result<Self, LookupFault> {
+        let mut name_server = NameServerConfig::udp_and_tcp(server.ip());
+        name_server.connections.iter_mut().for_each(|connection| connection.port = server.port());
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         Ok(Self { resolver: builder.build().map_err(LookupFault::Configure)? })
     }
 

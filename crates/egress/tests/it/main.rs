@@ -5,6 +5,7 @@
 mod check;
 mod guard;
 mod http;
+mod lookup;
 mod redirects;
 mod scrape;
 mod servers;

@@ -59,3 +59,30 @@ fn group(name: &str, found: &DnsDiscovery, record: &Record) -> Group {
 }
 
 use crate::runtime::delivery::in_full;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(kind: DnsRecord, port: Option<u16>) -> DnsDiscovery {
+        DnsDiscovery {
+            names: vec!["shop.test".to_owned()],
+            kind,
+            port,
+            refresh_interval: kernel::Span::from_secs(30),
+        }
+    }
+
+    #[test]
+    fn a_record_becomes_a_target_with_the_labels_that_prometheus_gives_it() {
+        let record = |port| Record { host: "a.shop.test".to_owned(), port };
+        let service = group("shop.test", &found(DnsRecord::SRV, None), &record(Some(8080)));
+        assert_eq!(service.targets, ["a.shop.test:8080"]);
+        assert_eq!(service.labels["__meta_dns_name"], "shop.test");
+        assert_eq!(service.labels["__meta_dns_srv_record_target"], "a.shop.test.");
+        assert_eq!(service.labels["__meta_dns_srv_record_port"], "8080");
+        let mail = group("shop.test", &found(DnsRecord::MX, Some(9100)), &record(None));
+        assert_eq!(mail.targets, ["a.shop.test:9100"]);
+        assert_eq!(mail.labels["__meta_dns_mx_record_target"], "a.shop.test.");
+    }
+}
