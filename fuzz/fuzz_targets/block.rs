@@ -2,6 +2,7 @@
 //! be cut and read again. `make fuzz` begins with a real one.
 #![no_main]
 
+#[path = "checked/store.rs"]
 mod store;
 
 use libfuzzer_sys::fuzz_target;

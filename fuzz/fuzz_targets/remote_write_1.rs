@@ -1,28 +1,10 @@
-//! Remote write 1.0: whatever is decoded holds together. Corpus: crates/signals/tests/corpus/remote_write_1.
+//! Remote write 1.0. Corpus: crates/signals/tests/corpus/remote_write_1.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use signals::remote_write::{Decoder, Version};
+#[path = "checked/remote_write.rs"]
+mod remote_write;
 
-fuzz_target!(|message: &[u8]| {
-    let packed = snap::raw::Encoder::new().compress_vec(message).expect("it is small");
-    let mut decoder = Decoder::default();
-    let _ = decoder.decode(&packed, Version::V1, |batch| {
-        for series in batch.series() {
-            let labels = series.labels();
-            assert!(labels.is_sorted_by(|a, b| a.0 < b.0));
-            assert!(labels.iter().all(|(name, value)| !name.is_empty() && !value.is_empty()));
-            assert!(labels.iter().any(|(name, _)| *name == "__name__"));
-            for stamped in series.histograms() {
-                let mut coarse = stamped.histogram.clone();
-                coarse.limit_buckets(1);
-                assert!(coarse.check().is_ok());
-            }
-            for exemplar in series.exemplars() {
-                assert!(exemplar.labels.is_sorted_by(|a, b| a.0 < b.0));
-            }
-        }
-    });
-    // A body that is not packed is refused, never a panic.
-    let _ = decoder.decode(message, Version::V1, |_| ());
-});
+use libfuzzer_sys::fuzz_target;
+use signals::remote_write::Version;
+
+fuzz_target!(|message: &[u8]| remote_write::read(message, Version::V1));
