@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use kernel::Actor;
 
 use crate::answer::Error;
-use crate::doors::Doorway;
+use crate::doors::{Doors, Doorway};
 use crate::ports::{Caller, Role};
 
 /// The cookie of a session.
@@ -110,23 +110,24 @@ fn is_loopback(parts: &Parts) -> bool {
         && !proxied.iter().any(|name| parts.headers.contains_key(*name))
 }
 
+/// Whether a form comes from our own pages, as far as the browser says.
+pub(crate) fn is_from_our_pages(headers: &HeaderMap, doors: &Doors) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let origin = origin.to_str().unwrap_or("null");
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let bare = origin.split_once("://").map(|(_, rest)| rest);
+    (bare.is_some() && bare == host) || origin == doors.public_url.trim_end_matches('/')
+}
+
 /// Refuses what another site made a browser send along with a person's cookie, or from their machine.
 fn from_our_pages(parts: &Parts, doorway: &Doorway) -> Result<(), Error> {
     if parts.method == Method::GET || parts.method == Method::HEAD {
         return Ok(());
     }
-    let ours = |origin: &str| {
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let bare = origin.split_once("://").map(|(_, rest)| rest);
-        bare.is_some() && bare == host || origin == doorway.doors.public_url.trim_end_matches('/')
-    };
-    let origin = parts.headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
-    match origin {
-        Some(origin) if !ours(origin) => {
-            Err(Error::new(StatusCode::FORBIDDEN, "foreign_origin", "this form is not one of our pages'"))
-        }
-        _ => Ok(()),
+    if is_from_our_pages(&parts.headers, &doorway.doors) {
+        return Ok(());
     }
+    Err(Error::new(StatusCode::FORBIDDEN, "foreign_origin", "this form is not one of our pages'"))
 }
 
 fn token(headers: &HeaderMap) -> Option<String> {

@@ -2,13 +2,12 @@
 
 use axum::Form;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
 use kernel::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::shell::Broken;
 use crate::answer::{Error, Result};
-use crate::doors::{Doors, Doorway};
+use crate::doors::Doorway;
 
 /// A form that somebody filled in.
 pub(super) struct Filled<T>(pub(super) T);
@@ -44,15 +43,6 @@ pub(super) fn utc(text: &str) -> Result<Timestamp> {
 /// Parses an id of a form.
 pub(super) fn id<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T> {
     text.trim().parse().map_err(|error: T::Err| Error::bad_request(error.to_string()))
-}
-
-/// Whether a form that needs no credentials comes from our own pages, as far as the browser says.
-pub(super) fn is_ours(headers: &HeaderMap, doors: &Doors) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let origin = origin.to_str().unwrap_or("null");
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let bare = origin.split_once("://").map(|(_, rest)| rest);
-    (bare.is_some() && bare == host) || origin == doors.public_url.trim_end_matches('/')
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ use axum::routing::{get, post};
 use kernel::{PersonId, Span, Timestamp};
 use serde::Deserialize;
 
-use super::form::{Filled, is_ours};
+use super::form::Filled;
 use super::limits::NAMES_WATCHED_MAX;
 use super::shell::{Answer, Notice, SignedIn, html, see_other};
 use super::words::length;
-use crate::access::{SESSION_COOKIE, cookie};
+use crate::access::{SESSION_COOKIE, cookie, is_from_our_pages};
 use crate::answer::{Error, Result};
 use crate::doors::Doorway;
 use crate::limits::SIGN_IN_FAILURES_MAX;
@@ -75,7 +75,7 @@ async fn sign_in(
     headers: HeaderMap,
     Filled(credentials): Filled<Credentials>,
 ) -> Answer {
-    if !is_ours(&headers, &doorway.doors) {
+    if !is_from_our_pages(&headers, &doorway.doors) {
         let error = Error::new(StatusCode::FORBIDDEN, "foreign_origin", "this form is not one of our pages'");
         return Err(error.into());
     }
