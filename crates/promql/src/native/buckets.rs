@@ -1,8 +1,9 @@
 //! The buckets of a native histogram as what they are: intervals with a count.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use super::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, Histogram};
+use super::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, Histogram, SCHEMA_MAX};
 use crate::number;
 
 /// One bucket.
@@ -200,16 +201,43 @@ fn custom_bound(bounds: &[f64], index: i32) -> f64 {
     }
 }
 
+/// The ratio of two neighbouring bounds of the schemas 1 to 8, `2^(2^-schema)`. The first is one in the last place off:
+/// all who measure have it from Go's `math.Exp2`.
+const RATIOS: [f64; 8] = [
+    std::f64::consts::SQRT_2.next_down(),
+    1.189207115002721,
+    1.0905077326652577,
+    1.0442737824274138,
+    1.0218971486541166,
+    1.0108892860517005,
+    1.0054299011128027,
+    1.0027112750502025,
+];
+
+/// The bounds of the finest schema from 1 up to 2. Observations are sorted into buckets by bounds that are multiplied
+/// up, each from the nearest one that a coarser schema has, so that a bound is the same number in every schema; these
+/// are the same to the last digit.
+static FRACTIONS: LazyLock<[f64; 1 << SCHEMA_MAX]> = LazyLock::new(|| {
+    let mut fractions = [1.0; 1 << SCHEMA_MAX];
+    for at in 1..fractions.len() {
+        let finer = at.trailing_zeros() as usize;
+        fractions[at] = fractions[at - (1 << finer)] * RATIOS[RATIOS.len() - 1 - finer];
+    }
+    fractions
+});
+
 /// `base^index` with `base = 2^(2^-schema)`. The bucket below the one for infinite observations ends at the largest
 /// number there is.
 pub(crate) fn exponential_bound(schema: i8, index: i32) -> f64 {
-    let exponent = f64::from(index) * 2_f64.powi(-i32::from(schema));
-    if exponent == 1024.0 {
+    let (whole, fraction) = if schema > 0 {
+        let within = index & ((1 << schema) - 1);
+        (f64::from(index >> schema), FRACTIONS[(within << (SCHEMA_MAX - schema)) as usize])
+    } else {
+        (f64::from(index) * 2_f64.powi(-i32::from(schema)), 1.0)
+    };
+    if whole == 1024.0 && fraction == 1.0 {
         return f64::MAX;
     }
-    // The whole part is exact, so that bounds of different schemas that are the same number are equal.
-    let whole = exponent.floor();
-    let fraction = (exponent - whole).exp2();
     if whole < -1022.0 {
         fraction * 2_f64.powi(-1022) * (whole + 1022.0).exp2()
     } else {
@@ -224,13 +252,36 @@ mod tests {
     #[test]
     fn bounds_are_powers_of_the_schemas_base() {
         assert_eq!(exponential_bound(0, 3), 8.0);
-        assert_eq!(exponential_bound(1, 1), std::f64::consts::SQRT_2);
+        assert_eq!(exponential_bound(1, 1), std::f64::consts::SQRT_2.next_down());
         assert_eq!(exponential_bound(-1, 2), 16.0);
         assert_eq!(exponential_bound(8, -256), 0.5);
         assert_eq!(exponential_bound(0, 1024), f64::MAX);
         assert_eq!(exponential_bound(-4, 64), f64::MAX);
         assert_eq!(exponential_bound(0, 1025), f64::INFINITY);
         assert_eq!(exponential_bound(0, -1074), 5e-324);
+    }
+
+    #[test]
+    fn bounds_are_to_the_last_digit_those_by_which_prometheus_sorts() {
+        // From its table of bounds between 0.5 and 1.
+        for (schema, index, bound) in [
+            (2, 3, 0.8408964152537144),
+            (3, 7, 0.9170040432046711),
+            (5, 31, 0.9785720620876999),
+            (8, 1, 0.5013556375251013),
+            (8, 255, 0.9972960560854698),
+        ] {
+            assert_eq!(exponential_bound(schema, index - (1 << schema)), bound, "{schema} {index}");
+        }
+    }
+
+    #[test]
+    fn a_bound_is_the_same_number_in_every_schema() {
+        for schema in 1..=8 {
+            for index in -3000..3000 {
+                assert_eq!(exponential_bound(schema, 2 * index), exponential_bound(schema - 1, index));
+            }
+        }
     }
 
     #[test]
