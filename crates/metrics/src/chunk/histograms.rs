@@ -49,7 +49,8 @@ pub(crate) fn is_sound(histogram: &Histogram) -> bool {
         && histogram.negative.spans.len() <= BUCKETS_MAX
 }
 
-fn same_shape(a: &Histogram, b: &Histogram) -> bool {
+/// Whether both have the same buckets.
+pub(crate) fn same_shape(a: &Histogram, b: &Histogram) -> bool {
     a.schema == b.schema
         && a.zero_threshold.to_bits() == b.zero_threshold.to_bits()
         && a.positive.spans == b.positive.spans

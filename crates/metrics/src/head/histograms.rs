@@ -34,16 +34,38 @@ pub(super) struct Histograms {
 pub(crate) struct HistogramColumns {
     pub(crate) timestamps: Vec<i64>,
     pub(crate) histograms: Vec<Histogram>,
+    /// The last one that was seen before them, with its timestamp: the first of them follows it.
+    before: Option<(i64, Histogram)>,
 }
 
 impl HistogramColumns {
+    /// Without any before them.
+    pub(super) const fn new(timestamps: Vec<i64>, histograms: Vec<Histogram>) -> Self {
+        Self { timestamps, histograms, before: None }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.timestamps.clear();
         self.histograms.clear();
+        self.before = None;
+    }
+
+    /// The histograms, and the last one that was seen before them.
+    pub(crate) fn with_before(&mut self) -> (Option<&Histogram>, &mut [Histogram]) {
+        (self.before.as_ref().map(|(_, before)| before), &mut self.histograms)
+    }
+
+    fn see_before(&mut self, before: Option<(i64, Histogram)>) {
+        if let Some(before) = before
+            && self.before.as_ref().is_none_or(|(at_ms, _)| *at_ms <= before.0)
+        {
+            self.before = Some(before);
+        }
     }
 
     /// Puts newer ones in, each in place of one of the same timestamp.
-    pub(crate) fn merge(&mut self, newer: Self) {
+    pub(crate) fn merge(&mut self, mut newer: Self) {
+        self.see_before(newer.before.take());
         if newer.timestamps.is_empty() {
             return;
         }
@@ -65,6 +87,9 @@ impl HistogramColumns {
         self.timestamps.truncate(end);
         self.histograms.truncate(end);
         let gone = self.timestamps.partition_point(|at_ms| *at_ms < start_ms);
+        if let Some(last) = gone.checked_sub(1) {
+            self.see_before(Some((self.timestamps[last], self.histograms[last].clone())));
+        }
         self.timestamps.drain(..gone);
         self.histograms.drain(..gone);
     }
@@ -131,7 +156,7 @@ impl Histograms {
 
     fn settle(&mut self, slots: &Slots) {
         let (timestamps, histograms) = std::mem::take(&mut self.fresh).into_iter().unzip();
-        merge_into(&mut self.runs, HistogramColumns { timestamps, histograms }, slots);
+        merge_into(&mut self.runs, HistogramColumns::new(timestamps, histograms), slots);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -171,7 +196,10 @@ impl Histograms {
             let fresh =
                 self.fresh.range(start_ms..=end_ms).map(|(at_ms, histogram)| (*at_ms, histogram.clone()));
             let (timestamps, histograms) = fresh.unzip();
-            columns.merge(HistogramColumns { timestamps, histograms });
+            let mut fresh = HistogramColumns::new(timestamps, histograms);
+            let before = self.fresh.range(..start_ms).next_back();
+            fresh.before = before.map(|(at_ms, histogram)| (*at_ms, histogram.clone()));
+            columns.merge(fresh);
         }
         columns.clip(start_ms, end_ms);
     }

@@ -290,14 +290,14 @@ impl<'a> Row<'a> {
         }
         self.found.settle();
         if let Some((number, series)) = members.first() {
-            return Ok(each(lend(&self.blocks[*number].view(*series), &self.found)));
+            return Ok(each(lend(&self.blocks[*number].view(*series), &mut self.found)));
         }
         let Some((series, index)) = &index else { return Ok(ControlFlow::Continue(())) };
         let pairs = index.pairs_of(*series);
         if pairs.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        Ok(each(lend(&InMemory { index, pairs }, &self.found)))
+        Ok(each(lend(&InMemory { index, pairs }, &mut self.found)))
     }
 }
 

@@ -45,7 +45,7 @@ impl MetricsStore {
                     continue;
                 }
                 let labels = InMemory { index: &index, pairs };
-                if each(lend(&labels, &found)).is_break() {
+                if each(lend(&labels, &mut found)).is_break() {
                     return;
                 }
             }

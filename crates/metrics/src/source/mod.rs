@@ -8,6 +8,7 @@
 //! A reader holds the index and one shard for a moment at a time, and decodes straight into buffers that it uses
 //! again for the next series. No labels are copied for views.
 
+mod hints;
 mod joined;
 mod memory;
 
@@ -244,7 +245,9 @@ impl Planned {
 }
 
 /// What was found of a series, with its labels.
-fn lend<'a>(labels: &'a dyn LabelView, found: &'a Found) -> Lent<'a> {
+fn lend<'a>(labels: &'a dyn LabelView, found: &'a mut Found) -> Lent<'a> {
+    let (before, histograms) = found.histograms.with_before();
+    hints::derive(before, histograms);
     Lent::new(labels, &found.floats.timestamps, &found.floats.values)
         .with_histograms(&found.histograms.timestamps, &found.histograms.histograms)
 }

@@ -6,6 +6,7 @@ mod concurrent;
 mod crashed;
 mod damaged;
 mod failing;
+mod hinted;
 mod hostile;
 mod kept;
 mod limited;
