@@ -8,7 +8,7 @@ HARNESS = cargo run --release --locked --manifest-path bench/Cargo.toml --target
 
 help:
 	@echo 'make run      build Swan and start its demonstration: a small company, with an outage on its way'
-	@echo 'make test     install what the tests need, then format, lints and every test'
+	@echo 'make test     install what the tests need, then format, lints, every test, 500 of random PromQL against Prometheus'
 	@echo 'make bench    Swan beside Prometheus and VictoriaMetrics; figures of the journal and the store'
 	@echo '              (BENCH="--rows ingest --scale 0.1": less of it; LOG=FILE: of reading that access log too)'
 	@echo 'make fuzz     each parser, and the files of the store, with a minute of bad input'
@@ -25,6 +25,9 @@ test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked --no-fail-fast
+	bench/peers.sh
+	cargo run --locked --manifest-path bench/Cargo.toml --target-dir target/harness -- \
+		--swan target/debug/swan diff --expressions 500
 
 bench:
 	bench/peers.sh || true

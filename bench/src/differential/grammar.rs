@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::feature::{Feature, Grouping, Matching};
+use super::pair::When;
 use super::tree::{Expression, Type};
 use crate::chance::Chance;
 
 /// Which labels tell the series of a vector apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
+pub(super) enum Level {
     /// `job`, `instance`, `code`.
     Code,
     /// `job`, `instance`.
@@ -37,10 +38,12 @@ const DEPTH: u32 = 2;
 
 /// Draws expressions and counts what they have.
 pub(super) struct Grammar {
-    chance: Chance,
+    pub(super) chance: Chance,
     features: Vec<Feature>,
     /// How often each feature was drawn.
-    pub(super) tally: BTreeMap<String, u64>,
+    tally: BTreeMap<String, u64>,
+    /// The features of the expression that was drawn last.
+    drawn: Vec<String>,
     /// The middle of the data, in seconds, for `@`.
     middle_s: i64,
     floats_only: bool,
@@ -49,7 +52,7 @@ pub(super) struct Grammar {
 impl Grammar {
     pub(super) fn new(chance: Chance, features: Vec<Feature>, middle_s: i64, floats_only: bool) -> Self {
         let tally = features.iter().map(|feature| (feature.name(), 0)).collect();
-        Self { chance, features, tally, middle_s, floats_only }
+        Self { chance, features, tally, drawn: Vec::new(), middle_s, floats_only }
     }
 
     /// The next expression: each feature has its turn, within something else or beside another most of the time.
@@ -70,6 +73,19 @@ impl Grammar {
         }
     }
 
+    pub(super) fn note(&mut self, feature: String) {
+        *self.tally.entry(feature.clone()).or_default() += 1;
+        self.drawn.push(feature);
+    }
+
+    /// The features of the expression that was drawn last, each once.
+    pub(super) fn take_drawn(&mut self) -> Vec<String> {
+        let mut drawn = std::mem::take(&mut self.drawn);
+        drawn.sort();
+        drawn.dedup();
+        drawn
+    }
+
     /// What was drawn least so far.
     fn rarest(&self, is_wanted: impl Fn(Feature) -> bool) -> Feature {
         let wanted = self.features.iter().copied().filter(|feature| is_wanted(*feature));
@@ -77,16 +93,13 @@ impl Grammar {
     }
 
     fn beside_the_rarest(&mut self, inner: Expression, level: Level) -> Expression {
-        let rarest = self.rarest(|feature| !is_ordering(feature));
+        let rarest = self.rarest(|feature| !is_ordering(feature) && feature != Feature::Call("scalar"));
         let other = self.with(rarest, level, 1);
-        if other.gives != Type::Vector {
-            return inner;
-        }
         Expression::of(Type::Vector, "$ or $", vec![bracketed(inner), bracketed(other)])
     }
 
     fn with(&mut self, feature: Feature, level: Level, depth: u32) -> Expression {
-        *self.tally.entry(feature.name()).or_default() += 1;
+        self.note(feature.name());
         match feature {
             Feature::Elementwise(name) => self.elementwise(name, level, depth),
             Feature::Calendar(name) => self.calendar(name),
@@ -102,7 +115,7 @@ impl Grammar {
     }
 
     /// A vector of a level, whatever its features.
-    fn vector(&mut self, level: Level, depth: u32) -> Expression {
+    pub(super) fn vector(&mut self, level: Level, depth: u32) -> Expression {
         if depth == 0 || self.chance.percent(35) {
             return self.selector(level);
         }
@@ -150,7 +163,7 @@ impl Grammar {
         }
     }
 
-    fn selector(&mut self, level: Level) -> Expression {
+    pub(super) fn selector(&mut self, level: Level) -> Expression {
         let text = self.selector_text(level);
         Expression::leaf(Type::Vector, text)
     }
@@ -167,12 +180,12 @@ impl Grammar {
         format!("{metric}{matcher}")
     }
 
-    fn window(&mut self) -> &'static str {
+    pub(super) fn window(&mut self) -> &'static str {
         self.chance.pick(&["30s", "1m", "2m", "5m", "5m", "10m", "17m30s", "45s", "1m1s"])
     }
 
     /// A matrix of a level.
-    fn matrix(&mut self, level: Level, depth: u32) -> Expression {
+    pub(super) fn matrix(&mut self, level: Level, depth: u32) -> Expression {
         let window = self.window();
         if depth > 0 && self.chance.percent(25) {
             let (inner, step) = (self.vector(level, depth - 1), self.chance.pick(&["", "15s", "1m", "37s"]));
@@ -227,175 +240,16 @@ impl Grammar {
 
     fn counter(&mut self, name: &str, level: Level, depth: u32) -> Expression {
         let inner = match self.chance.below(10) {
-            0 => Expression::leaf(Type::Matrix, format!("wait_seconds_count[{}]", self.window())),
-            1 if !self.floats_only => Expression::leaf(Type::Matrix, format!("latency[{}]", self.window())),
+            0 if level == Level::Instance => {
+                Expression::leaf(Type::Matrix, format!("wait_seconds_count[{}]", self.window()))
+            }
+            // Not deep within others, which make nothing of histograms.
+            1 if !self.floats_only && depth == DEPTH => {
+                Expression::leaf(Type::Matrix, format!("latency[{}]", self.window()))
+            }
             _ => self.matrix(level, depth),
         };
         Expression::of(Type::Vector, &format!("{name}($)"), vec![inner])
-    }
-
-    /// A vector of native histograms, and a function of it.
-    fn native(&mut self, name: &str) -> Expression {
-        let metric = self.chance.pick(&["latency", "latency", "latency_now", "sizes", "mixed"]);
-        let window = self.window();
-        let source = match self.chance.below(5) {
-            0 | 1 => metric.to_owned(),
-            2 => format!("rate({metric}[{window}])"),
-            3 => format!("sum by (job) ({metric})"),
-            _ => format!("sum by (job) (rate({metric}[{window}]))"),
-        };
-        let quantile = self.chance.pick(&["0.5", "0.9", "0.99", "0", "1", "0.25", "-1", "2", "NaN"]);
-        let text = match name {
-            "histogram_quantile" => format!("histogram_quantile({quantile}, {source})"),
-            "histogram_fraction" => {
-                let (from, to) = self.chance.pick(&[
-                    ("0", "1"),
-                    ("-1", "2.5"),
-                    ("-Inf", "0.5"),
-                    ("0.1", "+Inf"),
-                    ("3", "1"),
-                ]);
-                format!("histogram_fraction({from}, {to}, {source})")
-            }
-            "histogram_rate" => format!(
-                "{}({metric}[{window}])",
-                self.chance.pick(&["rate", "increase", "delta", "irate", "idelta"])
-            ),
-            "histogram_sum_aggregate" => {
-                format!(
-                    "{}({source})",
-                    self.chance.pick(&["sum", "avg", "count", "group", "max", "sum without (instance)"])
-                )
-            }
-            "histogram_arithmetic" => {
-                let by = self.chance.pick(&[
-                    "* 2",
-                    "/ 4",
-                    "+ latency",
-                    "- latency",
-                    "== latency",
-                    "!= latency",
-                    "* 0",
-                    "> 1",
-                    "or load",
-                ]);
-                format!("{metric} {by}")
-            }
-            "histogram_over_time" => {
-                let function = self.chance.pick(&[
-                    "sum_over_time",
-                    "avg_over_time",
-                    "last_over_time",
-                    "count_over_time",
-                    "changes",
-                    "resets",
-                    "max_over_time",
-                    "present_over_time",
-                ]);
-                format!("{function}({metric}[{window}])")
-            }
-            other => format!("{other}({source})"),
-        };
-        Expression::leaf(Type::Vector, text)
-    }
-
-    fn labels(&mut self, name: &str, level: Level, depth: u32) -> Expression {
-        let inner = self.vector(level, depth);
-        let pattern = match name {
-            "label_join" => self
-                .chance
-                .pick(&[
-                    "label_join($, \"both\", \"-\", \"job\", \"instance\")",
-                    "label_join($, \"job\", \"/\", \"job\", \"code\")",
-                    "label_join($, \"none\", \",\")",
-                ])
-                .to_owned(),
-            "label_replace" => self
-                .chance
-                .pick(&[
-                    "label_replace($, \"short\", \"$1\", \"instance\", \"(.*):.*\")",
-                    "label_replace($, \"job\", \"x-${1}\", \"job\", \"(a|d)(.*)\")",
-                    "label_replace($, \"code\", \"\", \"code\", \"404\")",
-                    "label_replace($, \"team\", \"all\", \"\", \"\")",
-                ])
-                .to_owned(),
-            "sort" | "sort_desc" => format!("{name}($)"),
-            other => format!("{other}($, \"instance\", \"job\")"),
-        };
-        // A `$` of a replacement is not the child's.
-        let pieces = pattern.split_once('$').expect("each pattern has its child");
-        let rest = pieces.1.to_owned();
-        let call = Expression::of(Type::Vector, &format!("{}$", pieces.0), vec![inner]);
-        call.ending_in(&rest)
-    }
-
-    fn call(&mut self, name: &str, level: Level, depth: u32) -> Expression {
-        let vector = |pattern: &str, children| Expression::of(Type::Vector, pattern, children);
-        match name {
-            "absent" if self.chance.percent(70) => {
-                Expression::leaf(Type::Vector, "absent(nothing{job=\"api\", instance=\"a:1\", code!=\"1\"})")
-            }
-            "absent" => vector("absent($)", vec![self.vector(level, depth)]),
-            "clamp" => vector("clamp($, 10, 400)", vec![self.vector(level, depth)]),
-            "clamp_max" => vector("clamp_max($, $)", vec![self.vector(level, depth), self.scalar()]),
-            "clamp_min" => vector("clamp_min($, $)", vec![self.vector(level, depth), self.scalar()]),
-            "double_exponential_smoothing" => {
-                vector("double_exponential_smoothing($, 0.5, 0.25)", vec![self.matrix(level, depth)])
-            }
-            "predict_linear" => {
-                vector("predict_linear($, $)", vec![self.matrix(level, depth), self.scalar()])
-            }
-            "quantile_over_time" => {
-                let quantile = self.chance.pick(&["0.5", "0.9", "0", "1", "-0.1", "1.5"]);
-                vector(&format!("quantile_over_time({quantile}, $)"), vec![self.matrix(level, depth)])
-            }
-            "info" => {
-                let inner = self.selector(if level == Level::Job { Level::Instance } else { level });
-                let about = self.chance.pick(&["", ", {version=~\".+\"}", ", {version=\"2.0\"}"]);
-                vector(&format!("info(${about})"), vec![inner])
-            }
-            "pi" => vector("$ * pi()", vec![self.selector(level)]),
-            "scalar" => self.scalar_of_vector(),
-            "time" => vector("$ - time()", vec![self.selector(level)]),
-            "vector" => vector("vector($)", vec![self.scalar()]),
-            "classic_quantile" => {
-                self.classic("histogram_quantile", &["0.5", "0.9", "0.99", "0", "1", "-1", "2"])
-            }
-            _ => self.classic("histogram_fraction", &["0, 1", "-Inf, 0.5", "0.3, +Inf", "0.1, 2"]),
-        }
-    }
-
-    fn classic(&mut self, name: &str, arguments: &[&str]) -> Expression {
-        let (argument, window) = (self.chance.pick(arguments).to_owned(), self.window());
-        let source = match self.chance.below(3) {
-            0 => "wait_seconds_bucket".to_owned(),
-            1 => format!("rate(wait_seconds_bucket[{window}])"),
-            _ => format!("sum by (job, le) (rate(wait_seconds_bucket[{window}]))"),
-        };
-        Expression::leaf(Type::Vector, format!("{name}({argument}, {source})"))
-    }
-
-    fn scalar(&mut self) -> Expression {
-        match self.chance.below(6) {
-            0 => self.scalar_of_vector(),
-            1 => Expression::leaf(Type::Scalar, "time() % 600"),
-            2 => Expression::leaf(Type::Scalar, "-0.5"),
-            _ => Expression::leaf(
-                Type::Scalar,
-                self.chance.pick(&["1", "2", "0.25", "100", "1e3", "60", "0x1f"]),
-            ),
-        }
-    }
-
-    fn scalar_of_vector(&mut self) -> Expression {
-        *self.tally.entry("scalar".to_owned()).or_default() += 1;
-        let text = self.chance.pick(&[
-            "scalar(limit{job=\"api\"})",
-            "scalar(sum(load))",
-            "scalar(load)",
-            "scalar(vector(3))",
-        ]);
-        Expression::leaf(Type::Scalar, text)
     }
 
     fn modifier(&mut self, name: &str, level: Level, depth: u32) -> Expression {
@@ -477,41 +331,69 @@ impl Grammar {
         Expression::of(Type::Vector, &pattern, vec![inner])
     }
 
+    /// A side of an operator. What is compared for equality is of few values, so that some are equal and some are not.
+    fn operand(&mut self, name: &str, level: Level, depth: u32) -> Expression {
+        if name != "==" {
+            return self.vector(level, depth);
+        }
+        let pattern = self.chance.pick(&["sgn($ % 3 - 1)", "floor($) % 2", "clamp($, 0, 1)"]);
+        Expression::of(Type::Vector, pattern, vec![self.vector(level, depth.saturating_sub(1))])
+    }
+
+    fn scalar_operand(&mut self, name: &str) -> Expression {
+        if name != "==" {
+            return self.scalar();
+        }
+        Expression::leaf(Type::Scalar, self.chance.pick(&["1", "0", "1", "scalar(vector(1))"]))
+    }
+
     fn operator(&mut self, name: &str, matching: Matching, level: Level, depth: u32) -> Expression {
         let labels = level.labels();
         let binary = |pattern: String, left, right| {
             Expression::of(Type::Vector, &pattern, vec![bracketed(left), bracketed(right)])
         };
-        let (left, right) = (self.vector(level, depth), self.vector(level, depth));
+        let (left, right) = (self.operand(name, level, depth), self.operand(name, level, depth));
         match matching {
-            Matching::ScalarLeft => binary(format!("$ {name} $"), self.scalar(), right),
-            Matching::ScalarRight => binary(format!("$ {name} $"), left, self.scalar()),
+            Matching::ScalarLeft => binary(format!("$ {name} $"), self.scalar_operand(name), right),
+            Matching::ScalarRight => binary(format!("$ {name} $"), left, self.scalar_operand(name)),
             Matching::Plain => binary(format!("$ {name} $"), left, right),
             Matching::Bool => binary(format!("$ {name} bool $"), left, right),
             Matching::On => binary(format!("$ {name} on ({labels}) $"), left, right),
             Matching::Ignoring => binary(format!("$ {name} ignoring (nothing, version) $"), left, right),
             Matching::GroupLeft | Matching::GroupRight | Matching::GroupLeftLabels => {
                 let many_level = if self.chance.percent(50) { Level::Code } else { Level::Instance };
-                let many = self.vector(many_level, depth);
+                let many = self.operand(name, many_level, depth);
                 if matching == Matching::GroupLeftLabels {
                     let many = Expression::of(Type::Vector, "$", vec![many]);
                     let one = Expression::leaf(Type::Vector, "target_info");
                     return binary(format!("$ {name} on (job, instance) group_left (version) $"), many, one);
                 }
-                let one = self.vector(Level::Job, depth);
+                let one = self.operand(name, Level::Job, depth);
                 let on = if many_level == Level::Instance && self.chance.percent(50) {
                     "ignoring (instance)"
                 } else {
                     "on (job)"
                 };
                 if matching == Matching::GroupLeft {
-                    binary(format!("$ {name} {on} group_left $"), many, one)
+                    binary(format!("$ {name} {on} group_left () $"), many, one)
                 } else {
-                    binary(format!("$ {name} {on} group_right $"), one, many)
+                    binary(format!("$ {name} {on} group_right () $"), one, many)
                 }
             }
         }
     }
+}
+
+/// When the subquery that [`Grammar::expression`] puts around expressions evaluates what is within.
+pub(super) fn within_subquery(expression: &str, when: When) -> Option<When> {
+    expression.strip_prefix("max_over_time(")?.strip_suffix("[4m:45s])")?;
+    let (first_ms, to_ms) = match when {
+        When::Instant { at_ms } => (at_ms, at_ms),
+        When::Range { from_ms, to_ms, .. } => (from_ms, to_ms),
+    };
+    let step_ms = 45_000;
+    let from_ms = ((first_ms - 240_000).div_euclid(step_ms) + 1) * step_ms;
+    Some(When::Range { from_ms, to_ms, step_ms })
 }
 
 /// Whether a feature's order is its meaning; it stands outermost then.

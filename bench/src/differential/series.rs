@@ -183,7 +183,8 @@ impl State {
             Shape::Gauge => self.level += (chance.below(201) as f64 - 100.0) / 4.0,
             Shape::Ratio => self.level = chance.below(1_000_003) as f64 / 1_000_003.0,
             Shape::Odd => {
-                let strange = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1e300, 5e-324];
+                // Nothing subnormal: Go's logarithm, and so its powers, takes such numbers for others on amd64.
+                let strange = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1e300, 1e-290];
                 self.level = if chance.percent(30) { chance.pick(&strange) } else { chance.below(64) as f64 };
             }
             Shape::Time => self.level = (at_ms / 1000) as f64 - chance.below(40_000_000) as f64,
