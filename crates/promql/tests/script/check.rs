@@ -3,8 +3,7 @@
 use kernel::{Labels, Span, Timestamp};
 use promql::in_memory::InMemory;
 use promql::{
-    Answer, Buckets, Engine, Histogram, Plan, Points, QueryResult, Settings, TimeRange, Value, When,
-    never_cancelled,
+    Buckets, Engine, Histogram, Plan, Points, QueryResult, Settings, TimeRange, Value, When, never_cancelled,
 };
 
 use super::{Eval, Expectation, Expected, ExpectedSeries, Text, Times, Written};
@@ -29,7 +28,9 @@ pub(crate) fn check(eval: &Eval, source: &InMemory) -> Result<(), String> {
     if let Expected::Failure(_) = &eval.expected {
         return Err(format!("expected a failure, got {:?}", answer.result));
     }
-    annotations(&eval.annotations, &answer, &eval.expression)?;
+    let (warnings, infos) =
+        (answer.annotations.warnings(&eval.expression), answer.annotations.infos(&eval.expression));
+    annotations(&eval.annotations, &warnings, &infos)?;
     compare(&answer.result, &eval.expected)?;
     match (eval.times, &eval.expected) {
         (Times::Instant(at), Expected::Series(expected)) if is_vector(&answer.result) => {
@@ -40,7 +41,7 @@ pub(crate) fn check(eval: &Eval, source: &InMemory) -> Result<(), String> {
 }
 
 /// A refusal of a query that has no meaning is worded by us; one of the data is worded by Prometheus.
-fn refused(expected: &Expected, message: &str) -> Result<(), String> {
+pub(crate) fn refused(expected: &Expected, message: &str) -> Result<(), String> {
     match expected {
         Expected::Failure(None) => Ok(()),
         Expected::Failure(Some(text)) => {
@@ -70,16 +71,20 @@ fn is_vector(result: &QueryResult) -> bool {
     matches!(result, QueryResult::Vector(_))
 }
 
-fn annotations(expected: &[Expectation], answer: &Answer, query: &str) -> Result<(), String> {
-    let (warnings, infos) = (answer.annotations.warnings(query), answer.annotations.infos(query));
+/// Whether there are the annotations that are expected, and no others where any are.
+pub(crate) fn annotations(
+    expected: &[Expectation],
+    warnings: &[String],
+    infos: &[String],
+) -> Result<(), String> {
     let mut texts: [Vec<&Text>; 2] = [Vec::new(), Vec::new()];
     for expectation in expected {
         let (found, text, kind) = match expectation {
             Expectation::NoWarning if !warnings.is_empty() => return Err(format!("warned: {warnings:?}")),
             Expectation::NoInfo if !infos.is_empty() => return Err(format!("informed: {infos:?}")),
             Expectation::NoWarning | Expectation::NoInfo => continue,
-            Expectation::Warning(text) => (&warnings, text, 0),
-            Expectation::Info(text) => (&infos, text, 1),
+            Expectation::Warning(text) => (warnings, text, 0),
+            Expectation::Info(text) => (infos, text, 1),
         };
         let is_found =
             text.as_ref().map_or(!found.is_empty(), |text| found.iter().any(|one| text.matches(one)));
@@ -91,7 +96,7 @@ fn annotations(expected: &[Expectation], answer: &Answer, query: &str) -> Result
             None => return Ok(()),
         }
     }
-    for (texts, found) in texts.iter().zip([&warnings, &infos]) {
+    for (texts, found) in texts.iter().zip([warnings, infos]) {
         if let Some(other) =
             found.iter().find(|one| !texts.is_empty() && !texts.iter().any(|t| t.matches(one)))
         {
@@ -101,6 +106,11 @@ fn annotations(expected: &[Expectation], answer: &Answer, query: &str) -> Result
     Ok(())
 }
 
+/// Whether an expression speaks of the range itself.
+pub(crate) fn depends_on_the_range(expression: &str) -> bool {
+    ["start()", "end()", "range()", "step()"].iter().any(|word| expression.contains(word))
+}
+
 /// An instant query gives what it gives as the middle step of a range, too.
 fn in_a_range(
     plan: &Plan,
@@ -108,7 +118,7 @@ fn in_a_range(
     at: Timestamp,
     expected: &ExpectedSeries,
 ) -> Result<(), String> {
-    if ["start()", "end()", "range()", "step()"].iter().any(|word| plan.text().contains(word)) {
+    if depends_on_the_range(plan.text()) {
         return Ok(());
     }
     let minute = Span::from_mins(1);
@@ -185,7 +195,7 @@ fn compare_points(found: &Points, expected: &[(Timestamp, Written)]) -> Result<(
 }
 
 /// Equal, or nearly so: the scripts print rounded numbers.
-fn same(value: f64, expected: f64) -> Result<(), String> {
+pub(crate) fn same(value: f64, expected: f64) -> Result<(), String> {
     let close = (value - expected).abs() <= 1e-6 * (value.abs() + expected.abs());
     if value == expected || (value.is_nan() && expected.is_nan()) || close {
         Ok(())

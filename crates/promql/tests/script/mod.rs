@@ -4,7 +4,7 @@
 //! failures, annotations, order. Instant queries are evaluated as the middle step of a range, too, and every
 //! expression is printed and parsed again.
 
-mod check;
+pub(crate) mod check;
 mod read;
 mod series;
 mod storage;

@@ -21,6 +21,7 @@ mod mail_delivery;
 mod on_arrival;
 mod prometheus;
 mod prometheus_api;
+mod prometheus_suite;
 mod quarantine;
 mod replay;
 mod rule_tests;
