@@ -25,7 +25,7 @@ pub(crate) fn named(name: &str) -> Option<fn(f64) -> f64> {
         "cosh" => f64::cosh,
         "tanh" => f64::tanh,
         "asinh" => f64::asinh,
-        "acosh" => f64::acosh,
+        "acosh" => inverse_cosh,
         "atanh" => f64::atanh,
         "rad" => f64::to_radians,
         "deg" => f64::to_degrees,
@@ -43,6 +43,15 @@ pub(crate) fn of_histogram(name: &str) -> Option<fn(&Histogram) -> f64> {
         "histogram_stddev" => |histogram| variance(histogram).sqrt(),
         _ => return None,
     })
+}
+
+/// Near one, the logarithm of what is added to one: the standard library's takes one more and loses half of the digits.
+fn inverse_cosh(value: f64) -> f64 {
+    if !(1.0..2.0).contains(&value) {
+        return value.acosh();
+    }
+    let above = value - 1.0;
+    (above + (2.0 * above + above * above).sqrt()).ln_1p()
 }
 
 fn sign(value: f64) -> f64 {
@@ -88,4 +97,23 @@ fn variance(histogram: &Histogram) -> f64 {
         squares.add(bucket.count * delta * delta);
     }
     squares.total() / histogram.count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inverse_of_cosh_is_exact_near_one() {
+        // The series of it there: sqrt(2x) (1 - x/12), for one and x.
+        for above in [f64::EPSILON, 1e-12, 1e-9] {
+            let above = (1.0 + above) - 1.0;
+            let exact = (2.0 * above).sqrt() * (1.0 - above / 12.0);
+            assert!((inverse_cosh(1.0 + above) / exact - 1.0).abs() < 1e-15, "{above}");
+        }
+        assert_eq!(inverse_cosh(1.0), 0.0);
+        assert!((inverse_cosh(1.999_999_999) - inverse_cosh(2.0)).abs() < 1e-9);
+        assert!(inverse_cosh(0.999).is_nan() && inverse_cosh(-3.0).is_nan());
+        assert_eq!(inverse_cosh(f64::INFINITY), f64::INFINITY);
+    }
 }
