@@ -204,10 +204,17 @@ fn alike(a: &Held, b: &Held) -> bool {
         (Held::Float(a), Held::Float(b)) => near(*a, *b),
         (Held::Text(a), Held::Text(b)) => a == b,
         (Held::Histogram(a), Held::Histogram(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(*a, *b))
+            let fits = |(place, (a, b)): (usize, (&f64, &f64))| a == b || (is_count(place) && near(*a, *b));
+            a.len() == b.len() && a.iter().zip(b).enumerate().all(fits)
         }
         _ => false,
     }
+}
+
+/// Whether a number of a histogram is one that is calculated: count and sum are, then of each bucket its count, but
+/// neither how its ends belong to it nor its bounds.
+const fn is_count(place: usize) -> bool {
+    place < 2 || (place - 2) % 4 == 3
 }
 
 /// The last places differ; in a histogram, those of its largest number. A bucket that holds so little is none.
@@ -241,6 +248,12 @@ pub(super) fn is_nan_of_swan(theirs: &Held, ours: &Held) -> bool {
     is_nan_of_peer(ours, theirs)
 }
 
+/// Both have a histogram of which nothing is left but NaN, in more or fewer of the buckets that were empty.
+pub(super) fn is_all_nan(theirs: &Held, ours: &Held) -> bool {
+    let of_nan = |held: &Held| matches!(held, Held::Histogram(all) if all[0].is_nan() && all[1].is_nan());
+    of_nan(theirs) && of_nan(ours)
+}
+
 /// Swan has a part of what the peer has, of a rate's count or sum.
 pub(super) fn is_part(theirs: &Held, ours: &Held) -> bool {
     matches!((theirs, ours), (Held::Float(a), Held::Float(b)) if (SCALED_MIN..=1.0).contains(&(b / a)))
@@ -251,8 +264,6 @@ pub(super) fn is_scaled_down(theirs: &Held, ours: &Held) -> bool {
     match (theirs, ours) {
         (Held::Histogram(a), Held::Histogram(b)) if a.len() == b.len() => {
             let part = b[0] / a[0];
-            // Count and sum, then of each bucket how its ends belong to it, both bounds, and its count.
-            let is_count = |place: usize| place < 2 || (place - 2) % 4 == 3;
             let fits = |(place, (a, b)): (usize, (&f64, &f64))| {
                 near(if is_count(place) { a * part } else { *a }, *b)
             };

@@ -205,8 +205,12 @@ impl Grammar {
     }
 
     fn elementwise(&mut self, name: &str, level: Level, depth: u32) -> Expression {
-        let narrow = matches!(name, "acos" | "asin" | "atanh");
-        let inner = if narrow { Expression::leaf(Type::Vector, "ratio") } else { self.vector(level, depth) };
+        let inner = match name {
+            "acos" | "asin" | "atanh" => Expression::leaf(Type::Vector, "ratio"),
+            // Of many turns, the last place of an inexact one decides about all of it.
+            "sin" | "cos" | "tan" => self.exact(level),
+            _ => self.vector(level, depth),
+        };
         if name == "round" && self.chance.percent(50) {
             let to = self.chance.pick(&["0.5", "5", "0.25", "10"]);
             return Expression::of(Type::Vector, &format!("round($, {to})"), vec![inner]);
@@ -331,13 +335,27 @@ impl Grammar {
         Expression::of(Type::Vector, &pattern, vec![inner])
     }
 
-    /// A side of an operator. What is compared for equality is of few values, so that some are equal and some are not.
+    /// A side of an operator. What is compared for equality is of few values, so that some are equal and some are not;
+    /// what leaves a remainder is exact, because the last place would decide about all of it.
     fn operand(&mut self, name: &str, level: Level, depth: u32) -> Expression {
+        if name == "%" {
+            return self.exact(level);
+        }
         if name != "==" {
             return self.vector(level, depth);
         }
         let pattern = self.chance.pick(&["sgn($ % 3 - 1)", "floor($) % 2", "clamp($, 0, 1)"]);
         Expression::of(Type::Vector, pattern, vec![self.vector(level, depth.saturating_sub(1))])
+    }
+
+    /// What is the same to the last place whoever calculates it.
+    fn exact(&mut self, level: Level) -> Expression {
+        let metric = match level {
+            Level::Instance => self.chance.pick(&["temperature", "load"]),
+            _ => self.metric(level),
+        };
+        let pattern = self.chance.pick(&["$", "max_over_time($[5m])", "sum_over_time($[2m:15s])"]);
+        Expression::of(Type::Vector, pattern, vec![Expression::leaf(Type::Vector, metric)])
     }
 
     fn scalar_operand(&mut self, name: &str) -> Expression {

@@ -224,13 +224,12 @@ fn reduce(
 fn smaller(expression: &Expression) -> Vec<Expression> {
     let mut all: Vec<Expression> = expression.children.clone();
     for (index, child) in expression.children.iter().enumerate() {
-        // A grandchild in the place of its parent, where that gives the same type.
-        let same = |grandchild: &&Expression| grandchild.gives == child.gives;
-        all.extend(
-            child.children.iter().filter(same).map(|other| expression.with_child(index, other.clone())),
-        );
-        let within = smaller(child).into_iter().filter(|other| other.gives == child.gives);
-        all.extend(within.map(|other| expression.with_child(index, other)));
+        // What is in brackets stays there: without them the whole may be another expression.
+        let within = if child.is_bracketed() { &child.children[0] } else { child };
+        let others = smaller(within).into_iter().filter(|other| other.gives == within.gives);
+        let others =
+            others.map(|other| if child.is_bracketed() { child.with_child(0, other) } else { other });
+        all.extend(others.map(|other| expression.with_child(index, other)));
     }
     all
 }

@@ -44,6 +44,8 @@ struct Series {
 
 const JOBS: [&str; 3] = ["api", "db", "web"];
 const INSTANCES: [&str; 4] = ["a:1", "b:1", "c:2", "d:2"];
+/// Of native histograms: coarse ones, usual ones, and the finest.
+const SCHEMAS: [i32; 7] = [-1, 0, 1, 2, 3, 5, 8];
 const BOUNDS: [f64; 6] = [0.25, 0.5, 1.0, 2.5, 10.0, f64::INFINITY];
 
 /// Bodies in the order in which they have to be sent.
@@ -158,7 +160,7 @@ impl State {
                 histogram.positive = Buckets { offset: 0, counts: vec![0; 6] };
             }
             Shape::Exponential | Shape::ExponentialGauge | Shape::Mixed => {
-                histogram.schema = i32::try_from(chance.below(4)).unwrap_or(0);
+                histogram.schema = chance.pick(&SCHEMAS);
                 histogram.zero_threshold = 0.001;
                 histogram.positive = Buckets { offset: -2, counts: vec![0; 8] };
                 if chance.percent(50) {

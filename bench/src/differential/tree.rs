@@ -45,6 +45,11 @@ impl Expression {
         text
     }
 
+    /// Whether it is another one in brackets.
+    pub(super) fn is_bracketed(&self) -> bool {
+        self.pieces == ["(", ")"]
+    }
+
     /// The same with another child.
     pub(super) fn with_child(&self, index: usize, child: Self) -> Self {
         let mut other = self.clone();
