@@ -61,13 +61,18 @@ impl<'a> Fields<'a> {
 
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<Field>, Fault> {
-        // Nearly all fields are strings and messages below 128 bytes with a number below 16.
-        if let [tag @ 0x08..0x80, length @ 0..0x80, rest @ ..] = &self.body[self.at..self.end]
-            && tag & 7 == 2
-            && usize::from(*length) <= rest.len()
-        {
-            let (at, start) = (self.at, self.at + 2);
-            self.at = start + usize::from(*length);
+        // Nearly all fields are strings and messages below 16 KiB with a number below 16.
+        let (head, length, tag) = match &self.body[self.at..self.end] {
+            [] => return Ok(None),
+            [tag @ 0x08..0x80, length @ 0..0x80, ..] => (2, usize::from(*length), *tag),
+            [tag @ 0x08..0x80, low, high @ 0..0x80, ..] => {
+                (3, usize::from(low & 0x7f) | usize::from(*high) << 7, *tag)
+            }
+            _ => return self.next_of_any_kind(),
+        };
+        if tag & 7 == 2 && head + length <= self.end - self.at {
+            let (at, start) = (self.at, self.at + head);
+            self.at = start + length;
             return Ok(Some(Field { number: u64::from(tag >> 3), at, value: Value::Bytes(start..self.at) }));
         }
         self.next_of_any_kind()

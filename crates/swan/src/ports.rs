@@ -36,17 +36,17 @@ pub(crate) struct SamplesPort {
 impl web::ports::Samples for SamplesPort {
     fn append_from(&self, source: &str, batch: &[SeriesSamples<'_>]) -> Result<Appended, Fault> {
         let latest = (self.clock.now() + AHEAD_MAX).as_millis();
-        let in_time = |series: &&SeriesSamples<'_>| series.samples.iter().all(|(at, _)| *at <= latest);
-        let kept: Vec<metrics::SeriesSamples<'_>> = batch
-            .iter()
-            .filter(in_time)
-            .map(|series| metrics::SeriesSamples { labels: series.labels, samples: series.samples })
-            .collect();
-        let ahead = batch.iter().filter(|series| !in_time(series));
-        let early: u64 = ahead.clone().map(|series| series.samples.len() as u64).sum();
-        let first_early = ahead.clone().next().map(|series| {
-            format!("the sender's clock is more than {AHEAD_MAX} ahead of ours, for {:?}", series.labels)
-        });
+        let (mut kept, mut early, mut first_early) = (Vec::with_capacity(batch.len()), 0, None);
+        for series in batch {
+            if series.samples.iter().all(|(at, _)| *at <= latest) {
+                kept.push(metrics::SeriesSamples { labels: series.labels, samples: series.samples });
+                continue;
+            }
+            early += series.samples.len() as u64;
+            first_early.get_or_insert_with(|| {
+                format!("the sender's clock is more than {AHEAD_MAX} ahead of ours, for {:?}", series.labels)
+            });
+        }
         let appended =
             self.store.append_from(source, &kept).map_err(|fault| failed("write samples", &fault))?;
         self.arrivals.stored(batch);

@@ -19,6 +19,12 @@ pub(super) fn same(a: &str, b: &str) -> bool {
     }
 }
 
+/// As [`same`], for texts that are mostly the very same ones: a decoder lends what neighbours share once.
+#[inline]
+pub(super) fn same_here(a: &str, b: &str) -> bool {
+    std::ptr::eq(a, b) || same(a, b)
+}
+
 /// Texts one after the other, in a buffer that is longer than what is in it.
 #[derive(Debug)]
 pub(crate) struct Gathered {

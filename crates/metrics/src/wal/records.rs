@@ -40,18 +40,21 @@ struct Begun {
 }
 
 impl RecordWriter {
+    #[inline]
     fn record(&mut self, kind: u8) -> &mut Begun {
-        let full = |record: &Begun| record.kind != kind || self.buffer.len() - record.start >= RECORD_BYTES;
-        if self.record.as_ref().is_some_and(full) {
-            self.seal();
+        let has_room =
+            |record: &Begun| record.kind == kind && self.buffer.len() - record.start < RECORD_BYTES;
+        if !self.record.as_ref().is_some_and(has_room) {
+            self.begin_record(kind);
         }
-        let buffer = &mut self.buffer;
-        self.record.get_or_insert_with(|| Begun {
-            start: wire::begin(buffer, kind),
-            kind,
-            series: 0,
-            at_ms: 0,
-        })
+        self.record.as_mut().expect("a record was begun")
+    }
+
+    #[cold]
+    fn begin_record(&mut self, kind: u8) {
+        self.seal();
+        let start = wire::begin(&mut self.buffer, kind);
+        self.record = Some(Begun { start, kind, series: 0, at_ms: 0 });
     }
 
     fn seal(&mut self) {

@@ -195,8 +195,20 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Whether the request has more than a request may have.
+    /// Whether the request has more than a request may have. Asked after every series, so that no body grows far past it.
+    #[inline]
     pub(super) fn check_limits(&self) -> Result<(), Refusal> {
+        let is_within = self.samples.len() <= WRITE_SAMPLES_MAX
+            && self.labels.len() <= WRITE_LABELS_MAX
+            && self.buckets <= WRITE_BUCKETS_MAX
+            && self.histograms.len() <= WRITE_EXTRAS_MAX
+            && self.exemplars.len() <= WRITE_EXTRAS_MAX
+            && self.metadata.len() <= WRITE_EXTRAS_MAX;
+        if is_within { Ok(()) } else { self.exceeded_limit() }
+    }
+
+    #[cold]
+    fn exceeded_limit(&self) -> Result<(), Refusal> {
         for (what, count, limit) in [
             ("samples", self.samples.len(), WRITE_SAMPLES_MAX),
             ("labels", self.labels.len(), WRITE_LABELS_MAX),

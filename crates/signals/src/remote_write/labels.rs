@@ -7,6 +7,13 @@ pub(super) const TOO_LONG: Unfit = "a label of more than 4096 bytes";
 pub(super) const TOO_MANY: Unfit = "more than 64 labels";
 pub(super) const NOT_UTF8: Unfit = "a label is not UTF-8";
 
+/// Whether labels are as they are handed out: sorted by name, each name once and not empty, no empty value.
+pub(super) fn are_in_order(labels: &[(&str, &str)]) -> bool {
+    labels.is_sorted_by(|a, b| is_before(a.0, b.0))
+        && labels.first().is_none_or(|(name, _)| !name.is_empty())
+        && labels.iter().all(|(_, value)| !value.is_empty())
+}
+
 /// Sorts the labels from `from` on, refuses a name that stands twice or is empty, and drops those without a value.
 pub(super) fn sort(labels: &mut Vec<(&str, &str)>, from: usize) -> Result<(), Unfit> {
     let own = &mut labels[from..];

@@ -15,6 +15,7 @@ mod batch;
 mod labels;
 mod message;
 mod refusal;
+mod repeated;
 mod v1;
 mod v2;
 

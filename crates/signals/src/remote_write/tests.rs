@@ -428,3 +428,37 @@ fn a_content_type_names_the_message() {
         assert_eq!(Version::of_content_type(value), version, "{value:?}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn what_a_series_shares_with_the_one_before_it_changes_nothing(
+        all in proptest::collection::vec(proptest::collection::vec((0_usize..6, 0_usize..6), 0..6), 1..12),
+    ) {
+        const NAMES: [&str; 6] = ["__name__", "a", "code", "instance", "", "zone"];
+        const VALUES: [&[u8]; 6] = [b"x", b"", b"api.example.internal:9100", b"api.example.internal:9101", b"\xff", b"y"];
+        let long = vec![b'v'; 200];
+        let all: Vec<Vec<u8>> = all.iter().map(|labels| {
+            let mut labels = labels.clone();
+            // Mostly in order, and with a name.
+            labels.sort_by_key(|(name, _)| NAMES[*name]);
+            let mut parts = vec![label(b"__name__", b"up")];
+            parts.extend(labels.iter().map(|(name, value)| {
+                let value = if (*name, *value) == (5, 5) { &long } else { VALUES[*value] };
+                label(NAMES[*name].as_bytes(), value)
+            }));
+            parts.push(sample(1.0, 2));
+            series(&parts)
+        }).collect();
+        let together = decode(&all.concat()).unwrap();
+        let mut alone = Said::default();
+        for one in &all {
+            let said = decode(one).unwrap();
+            alone.series.extend(said.series);
+            alone.refused_count += said.refused_count;
+            alone.samples_refused += said.samples_refused;
+        }
+        proptest::prop_assert_eq!(together.series, alone.series);
+        proptest::prop_assert_eq!(together.refused_count, alone.refused_count);
+        proptest::prop_assert_eq!(together.samples_refused, alone.samples_refused);
+    }
+}

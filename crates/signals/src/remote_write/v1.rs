@@ -8,25 +8,25 @@ use crate::Format;
 use crate::Kind;
 use crate::protobuf::{Fault, Fields, Value};
 
-use super::batch::{Batch, Metadata, index};
+use super::batch::{Batch, Metadata};
 use super::labels::{self, NOT_UTF8, TOO_LONG, TOO_MANY, Unfit};
 use super::message::{keep_exemplar, read_histogram, read_sample, refuse_parts};
+use super::repeated::{self, Repeated};
 use super::{Refusal, Version};
 
 /// Lists that are used again for every series.
 #[derive(Default)]
 struct Scratch {
-    short: Vec<ShortLabel>,
+    labels: Repeated,
     exemplars: Vec<Range<usize>>,
     refused: Vec<(usize, &'static str)>,
 }
 
-/// Where a short label is in the run of labels that begins a series.
-#[derive(Clone, Copy)]
-struct ShortLabel {
-    name: u32,
-    name_end: u32,
-    value_end: u32,
+/// What was read of a series' fields.
+struct Fit {
+    unfit: Option<Unfit>,
+    /// The labels have the names of those of the series before, which were in order, and values.
+    are_alike: bool,
 }
 
 pub(super) fn read<'a>(body: &'a [u8], batch: &mut Batch<'a>) -> Result<(), Refusal> {
@@ -61,19 +61,31 @@ fn read_series<'a>(
 ) -> Result<(), Refusal> {
     let (start, mark) = (range.start, batch.mark());
     let explained = |fault: Fault| fault.explain(Format::RemoteWrite, Version::V1.message(), body);
-    let unfit = read_fields(body, range, batch, scratch).map_err(explained)?;
+    let Fit { unfit, are_alike } = read_fields(body, range, batch, scratch).map_err(explained)?;
     batch.check_limits()?;
-    let fits = unfit.map_or(Ok(()), Err).and_then(|()| labels::sort(&mut batch.labels, mark.labels));
-    if let Err(why) = fits.and_then(|()| labels::have_name(&batch.labels[mark.labels..])) {
-        batch.leave_out(mark, start, why);
-        return Ok(());
+    let (count, mut is_as_it_came) = (batch.labels.len() - mark.labels, are_alike);
+    if !are_alike {
+        is_as_it_came = labels::are_in_order(&batch.labels[mark.labels..]);
+        let fits = unfit.map_or(Ok(()), Err).and_then(|()| labels::sort(&mut batch.labels, mark.labels));
+        if let Err(why) = fits.and_then(|()| labels::have_name(&batch.labels[mark.labels..])) {
+            scratch.labels.forget();
+            batch.leave_out(mark, start, why);
+            return Ok(());
+        }
+    }
+    if is_as_it_came && count == scratch.labels.count() {
+        scratch.labels.learn(mark.labels);
+    } else {
+        scratch.labels.forget();
     }
     let labels_end = batch.labels.len();
     if !scratch.exemplars.is_empty() {
         read_exemplars(body, batch, scratch).map_err(explained)?;
     }
     batch.keep_series(mark, labels_end)?;
-    refuse_parts(batch, mark, labels_end, &scratch.refused);
+    if !scratch.refused.is_empty() {
+        refuse_parts(batch, mark, labels_end, &scratch.refused);
+    }
     Ok(())
 }
 
@@ -83,19 +95,22 @@ fn read_fields<'a>(
     range: Range<usize>,
     batch: &mut Batch<'a>,
     scratch: &mut Scratch,
-) -> Result<Option<Unfit>, Fault> {
+) -> Result<Fit, Fault> {
     scratch.exemplars.clear();
     scratch.refused.clear();
     let from = batch.labels.len();
-    let (after, mut unfit) = take_short_labels(body, range.clone(), batch, &mut scratch.short);
+    let repeated::Taken { after, mut unfit, mut are_alike } = scratch.labels.take(body, range.clone(), batch);
     let mut fields = Fields::within(body, after..range.end);
     while let Some(field) = fields.next()? {
         match (field.number, &field.value) {
-            (1, Value::Bytes(range)) => match read_label(body, range.clone())? {
-                Ok(_) if batch.labels.len() - from == LABELS_MAX => unfit = unfit.or(Some(TOO_MANY)),
-                Ok(label) => batch.labels.push(label),
-                Err(why) => unfit = unfit.or(Some(why)),
-            },
+            (1, Value::Bytes(range)) => {
+                are_alike = false;
+                match read_label(body, range.clone())? {
+                    Ok(_) if batch.labels.len() - from == LABELS_MAX => unfit = unfit.or(Some(TOO_MANY)),
+                    Ok(label) => batch.labels.push(label),
+                    Err(why) => unfit = unfit.or(Some(why)),
+                }
+            }
             (2, Value::Bytes(range)) => read_sample(body, range.clone(), batch)?,
             (3, Value::Bytes(range)) => scratch.exemplars.push(range.clone()),
             (4, Value::Bytes(range)) => scratch.refused.extend(read_histogram(body, range.clone(), batch)?),
@@ -103,39 +118,7 @@ fn read_fields<'a>(
             _ => {}
         }
     }
-    Ok(unfit)
-}
-
-/// Takes the labels at the beginning of a series that are encoded as every known sender encodes short ones: name
-/// and value in this order, each below 128 bytes. They are checked as one run of text, with the tags and lengths
-/// between them, which are ASCII. Answers where the rest begins.
-fn take_short_labels<'a>(
-    body: &'a [u8],
-    range: Range<usize>,
-    batch: &mut Batch<'a>,
-    short: &mut Vec<ShortLabel>,
-) -> (usize, Option<Unfit>) {
-    short.clear();
-    let mut at = range.start;
-    while short.len() < LABELS_MAX {
-        let [0x0a, length @ 0..0x80, 0x0a, name @ 0..0x80, rest @ ..] = &body[at..range.end] else { break };
-        let (length, name_length) = (usize::from(*length), usize::from(*name));
-        let Some([0x12, value @ 0..0x80]) = rest.get(name_length..name_length + 2) else { break };
-        if length != name_length + usize::from(*value) + 4 || rest.len() < length - 2 {
-            break;
-        }
-        let name = index(at - range.start + 4);
-        let name_end = name + index(name_length);
-        at += 2 + length;
-        short.push(ShortLabel { name, name_end, value_end: index(at - range.start) });
-    }
-    let Ok(run) = std::str::from_utf8(&body[range.start..at]) else { return (at, Some(NOT_UTF8)) };
-    // Between name and value stand a tag and a length.
-    batch.labels.extend(short.iter().map(|label| {
-        let (name, name_end) = (label.name as usize, label.name_end as usize);
-        (&run[name..name_end], &run[name_end + 2..label.value_end as usize])
-    }));
-    (at, None)
+    Ok(Fit { unfit, are_alike })
 }
 
 /// A label's name and value; either is empty where it is not there.
