@@ -19,6 +19,8 @@ pub const RECORD_BYTES_MAX: usize = 1 << 30;
 pub const ENTRY_SAMPLES_MAX: usize = 255;
 /// Series that are read under one lock of the index while a query runs.
 pub const SELECT_SERIES_PER_LOCK: usize = 64;
+/// Series that are read under one lock of their shard while a query runs; what is read of them fits a near cache.
+pub const SELECT_SERIES_PER_SHARD_LOCK: usize = 8;
 /// Series below which a query is not worth a second thread.
 pub const SELECT_SERIES_PER_PART: usize = 2048;
 /// Levels of windows beyond the first, each `LEVEL_FACTOR` times as long as the one before.

@@ -111,8 +111,16 @@ pub(crate) fn put_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) {
     buffer.extend_from_slice(bytes);
 }
 
+/// The number of which eight bytes have seven bits each, the lowest first.
+#[inline]
+const fn sevens(word: u64) -> u64 {
+    let pairs = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+    (fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4)
+}
+
 /// Takes a payload apart; everything is `None` past its end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
@@ -157,12 +165,21 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
-        if let Some((byte, rest)) = self.0.split_first()
-            && *byte < 0x80
-        {
-            self.0 = rest;
-            return Some(u64::from(*byte));
+        // Of eight bytes at once, without a branch on how many of them it takes: nobody can foretell that.
+        if let Some(eight) = self.0.first_chunk::<8>() {
+            let word = u64::from_le_bytes(*eight);
+            let last = !word & 0x8080_8080_8080_8080;
+            if last != 0 {
+                let bits = (last.trailing_zeros() + 1) & 0x78;
+                self.0 = &self.0[bits as usize / 8..];
+                return Some(sevens(word & (u64::MAX >> (64 - bits))));
+            }
         }
+        self.long_varint()
+    }
+
+    #[cold]
+    fn long_varint(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;

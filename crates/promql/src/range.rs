@@ -15,6 +15,9 @@ use crate::syntax::tree::Extension;
 use crate::window::{self, Windows};
 use crate::{LabelView, Points, QueryError, QueryRefusal, general, is_stale};
 
+/// Steps that are evaluated between two questions whether anybody still waits.
+const STEPS_PER_POLL: usize = 4096;
+
 /// The samples of one series without staleness markers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Samples<'s> {
@@ -205,7 +208,7 @@ impl Evaluation<'_> {
         let checks_name = matches!(function, RangeFunction::Rate | RangeFunction::Increase);
         let mut counters = CounterNames { is_one: window.has_one_name(), ..CounterNames::default() };
         let mut column = Column::default();
-        let mut are_checked = false;
+        let (mut are_checked, mut unasked) = (false, 0);
         self.each_range(window, reach, &mut |labels, name, samples| {
             if !std::mem::replace(&mut are_checked, true) {
                 self.check_parameters(function, &parameters, at)?;
@@ -230,7 +233,11 @@ impl Evaluation<'_> {
                 };
                 general.column(&mut column);
             }
-            self.budget().check_cancelled()?;
+            unasked += self.steps.count;
+            if unasked >= STEPS_PER_POLL {
+                unasked = 0;
+                self.budget().check_cancelled()?;
+            }
             if column.as_ref().is_empty() {
                 return Ok(());
             }

@@ -4,6 +4,8 @@
 //! differences to the base in so many bits each, the lowest bit first; the number of exceptions, and for each the
 //! distance to the position before and the integer itself (varints). The number of integers stands outside.
 
+use std::ops::Range;
+
 use crate::wire::{Cursor, put_signed, put_varint};
 
 const HAS_EXCEPTIONS: u8 = 0x80;
@@ -119,6 +121,14 @@ pub(super) fn pack(out: &mut Vec<u8>, ints: &[i64], layout: Layout) {
     }
 }
 
+/// Takes integers that are all the same: the integer. Where they are not, nothing is taken.
+pub(super) fn take_constant(cursor: &mut Cursor<'_>) -> Option<i64> {
+    let mut ahead = cursor.clone();
+    let base = if ahead.u8()? == 0 { ahead.signed()? } else { return None };
+    *cursor = ahead;
+    Some(base)
+}
+
 /// Unpacks so many integers; `None` where the bytes are not what [`pack`] writes.
 pub(super) fn unpack(cursor: &mut Cursor<'_>, count: usize, ints: &mut Vec<i64>) -> Option<()> {
     let head = cursor.u8()?;
@@ -129,7 +139,18 @@ pub(super) fn unpack(cursor: &mut Cursor<'_>, count: usize, ints: &mut Vec<i64>)
         0 => ints.resize(count, base),
         1..=56 => {
             let packed = cursor.take((count * width as usize).div_ceil(8))?;
-            unpack_narrow(packed, width, base, count, ints);
+            let unpacked = match width {
+                1 => unpack_blocks::<1>(packed, base, count, ints),
+                2 => unpack_blocks::<2>(packed, base, count, ints),
+                3 => unpack_blocks::<3>(packed, base, count, ints),
+                4 => unpack_blocks::<4>(packed, base, count, ints),
+                5 => unpack_blocks::<5>(packed, base, count, ints),
+                6 => unpack_blocks::<6>(packed, base, count, ints),
+                7 => unpack_blocks::<7>(packed, base, count, ints),
+                8 => unpack_blocks::<8>(packed, base, count, ints),
+                _ => 0,
+            };
+            unpack_narrow(packed, (width, base), unpacked..count, ints);
         }
         57..=64 => {
             let packed = cursor.take((count * width as usize).div_ceil(8))?;
@@ -159,11 +180,26 @@ fn word_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(eight)
 }
 
+/// Unpacks eight integers at a time, which take as many bytes as each has bits; gives how many.
 #[inline]
-fn unpack_narrow(packed: &[u8], width: u32, base: i64, count: usize, ints: &mut Vec<i64>) {
+fn unpack_blocks<const WIDTH: usize>(packed: &[u8], base: i64, count: usize, ints: &mut Vec<i64>) -> usize {
+    let mask = (1_u64 << WIDTH) - 1;
+    let blocks = count / 8;
+    for block in packed.as_chunks::<WIDTH>().0.iter().take(blocks) {
+        let mut word = [0; 8];
+        word[..WIDTH].copy_from_slice(block);
+        let word = u64::from_le_bytes(word);
+        let number = |at: usize| base.wrapping_add((word >> (at * WIDTH) & mask).cast_signed());
+        ints.extend_from_slice(&std::array::from_fn::<i64, 8, _>(number));
+    }
+    blocks * 8
+}
+
+#[inline]
+fn unpack_narrow(packed: &[u8], (width, base): (u32, i64), places: Range<usize>, ints: &mut Vec<i64>) {
     let mask = (1_u64 << width) - 1;
-    let mut bit = 0;
-    ints.extend((0..count).map(|_| {
+    let mut bit = places.start * width as usize;
+    ints.extend(places.map(|_| {
         let number = word_at(packed, bit >> 3) >> (bit & 7) & mask;
         bit += width as usize;
         base.wrapping_add(number.cast_signed())

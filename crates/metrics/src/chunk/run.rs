@@ -1,5 +1,7 @@
 //! Packing samples into a run, and reading one.
 
+use std::ops::Range;
+
 use super::Columns;
 use super::decimal::{SCALES, exact, near, ordered, unordered, value_of};
 use super::ints::{self, Layout};
@@ -164,8 +166,22 @@ pub(crate) fn decode(
     columns: &mut Columns,
     scratch: &mut Vec<i64>,
 ) -> Option<()> {
+    decode_within(stream, (first_ms, count), (i64::MIN, i64::MAX), columns, scratch)
+}
+
+/// As [`decode`], for the samples between two instants, both included.
+fn decode_within(
+    stream: &[u8],
+    (first_ms, count): (i64, usize),
+    within: (i64, i64),
+    columns: &mut Columns,
+    scratch: &mut Vec<i64>,
+) -> Option<()> {
     let from = columns.len();
-    let decoded = decode_into(stream, first_ms, count, columns, scratch);
+    let mut cursor = Cursor::new(stream);
+    let decoded = decode_timestamps(&mut cursor, (first_ms, count), within, &mut columns.timestamps, scratch)
+        .and_then(|wanted| decode_values(&mut cursor, count, wanted, &mut columns.values, scratch))
+        .filter(|()| cursor.is_empty());
     if decoded.is_none() {
         columns.timestamps.truncate(from);
         columns.values.truncate(from);
@@ -173,33 +189,50 @@ pub(crate) fn decode(
     decoded
 }
 
-fn decode_into(
-    stream: &[u8],
-    first_ms: i64,
-    count: usize,
-    columns: &mut Columns,
+/// Appends the timestamps between; gives the places of their samples in the stream.
+fn decode_timestamps(
+    cursor: &mut Cursor<'_>,
+    (first_ms, count): (i64, usize),
+    (start_ms, end_ms): (i64, i64),
+    timestamps: &mut Vec<i64>,
     scratch: &mut Vec<i64>,
-) -> Option<()> {
-    let mut cursor = Cursor::new(stream);
-    if count == 0 {
-        return None;
+) -> Option<Range<usize>> {
+    let from = timestamps.len();
+    if count < 2 {
+        let wanted = 0..usize::from(start_ms <= first_ms && first_ms <= end_ms);
+        timestamps.extend(wanted.clone().map(|_| first_ms));
+        return (count == 1).then_some(wanted);
     }
-    columns.timestamps.push(first_ms);
-    if count > 1 {
-        ints::unpack(&mut cursor, count - 1, scratch)?;
-        let mut at_ms = first_ms;
-        columns.timestamps.extend(scratch.iter().map(|distance| {
-            at_ms = at_ms.wrapping_add(*distance);
-            at_ms
-        }));
+    if let Some(distance) = ints::take_constant(cursor).filter(|distance| *distance > 0) {
+        let place = |place: i64| usize::try_from(place).map_or(0, |place| place.min(count));
+        let before = start_ms.saturating_sub(first_ms);
+        let wanted_from = place(before / distance + i64::from(before > 0 && before % distance > 0));
+        let wanted_end = place(end_ms.saturating_sub(first_ms).div_euclid(distance).saturating_add(1));
+        let wanted = wanted_from..wanted_end.max(wanted_from);
+        let at = |place: usize| first_ms.wrapping_add(distance.wrapping_mul(place as i64));
+        timestamps.extend(wanted.clone().map(at));
+        return Some(wanted);
     }
-    decode_values(&mut cursor, count, &mut columns.values, scratch)?;
-    cursor.is_empty().then_some(())
+    ints::unpack(cursor, count - 1, scratch)?;
+    let mut at_ms = first_ms;
+    timestamps.push(first_ms);
+    timestamps.extend(scratch.iter().map(|distance| {
+        at_ms = at_ms.wrapping_add(*distance);
+        at_ms
+    }));
+    let own = &timestamps[from..];
+    let wanted_from = own.partition_point(|at_ms| *at_ms < start_ms);
+    let wanted = wanted_from..own.partition_point(|at_ms| *at_ms <= end_ms).max(wanted_from);
+    timestamps.truncate(from + wanted.end);
+    timestamps.drain(from..from + wanted.start);
+    Some(wanted)
 }
 
+/// Appends the values at these places.
 fn decode_values(
     cursor: &mut Cursor<'_>,
     count: usize,
+    wanted: Range<usize>,
     values: &mut Vec<f64>,
     numbers: &mut Vec<i64>,
 ) -> Option<()> {
@@ -215,42 +248,66 @@ fn decode_values(
     if scale > 63 || (mode != Mode::Bits && usize::from(scale) >= SCALES.len()) {
         return None;
     }
-    if head & DIRECT != 0 {
+    let numbers_wanted = if head & DIRECT != 0 {
         ints::unpack(cursor, count, numbers)?;
+        &numbers[wanted.clone()]
     } else {
-        let mut number = cursor.signed()?;
+        let first = cursor.signed()?;
         ints::unpack(cursor, count - 1, numbers)?;
-        for distance in numbers.iter_mut() {
-            number = std::mem::replace(distance, number).wrapping_add(number);
-        }
-        numbers.push(number);
-    }
+        sum_up(first, wanted.clone(), numbers);
+        &numbers[..wanted.len()]
+    };
     match mode {
-        Mode::Decimal if scale == 0 => values.extend(numbers.iter().map(|number| *number as f64)),
-        Mode::Decimal => values.extend(numbers.iter().map(|number| value_of(*number, scale))),
-        Mode::NearDecimal => {
-            values.extend(numbers.iter().map(|number| value_of(*number, scale)));
-            ints::unpack(cursor, count, numbers)?;
-            for (value, beside) in values[from..].iter_mut().zip(numbers.iter()) {
-                *value = f64::from_bits(value.to_bits().wrapping_add(beside.cast_unsigned()));
-            }
+        Mode::Decimal if scale == 0 => values.extend(numbers_wanted.iter().map(|number| *number as f64)),
+        Mode::Decimal | Mode::NearDecimal => {
+            values.extend(numbers_wanted.iter().map(|number| value_of(*number, scale)));
         }
-        Mode::Bits => values.extend(numbers.iter().map(|number| f64::from_bits(unordered(*number << scale)))),
+        Mode::Bits => {
+            values.extend(numbers_wanted.iter().map(|number| f64::from_bits(unordered(*number << scale))));
+        }
+    }
+    if mode == Mode::NearDecimal {
+        ints::unpack(cursor, count, numbers)?;
+        for (value, beside) in values[from..].iter_mut().zip(&numbers[wanted.clone()]) {
+            *value = f64::from_bits(value.to_bits().wrapping_add(beside.cast_unsigned()));
+        }
     }
     if head & SPECIALS != 0 {
-        let mut at = from;
+        let mut at = 0_usize;
         for _ in 0..cursor.count()? {
-            at = at.checked_add(usize::try_from(cursor.varint()?).ok()?)?;
-            *values.get_mut(at)? = cursor.f64()?;
+            at = at.checked_add(usize::try_from(cursor.varint()?).ok()?).filter(|at| *at < count)?;
+            let value = cursor.f64()?;
+            if wanted.contains(&at) {
+                values[from + at - wanted.start] = value;
+            }
         }
     }
     Some(())
 }
 
+/// Turns the distances between numbers into the numbers at these places, which stand at the beginning then.
+fn sum_up(first: i64, wanted: Range<usize>, distances: &mut Vec<i64>) {
+    let before = wanted.start.min(distances.len());
+    let passed = distances[..before].iter().fold(0_i64, |sum, distance| sum.wrapping_add(*distance));
+    let mut number = first.wrapping_add(passed);
+    distances.push(0);
+    for at in 0..wanted.len() {
+        let distance = distances[wanted.start + at];
+        distances[at] = number;
+        number = number.wrapping_add(distance);
+    }
+}
+
 impl Run {
     /// Appends the samples to the columns. What was packed here is sound.
     pub(crate) fn read(&self, columns: &mut Columns, scratch: &mut Vec<i64>) {
-        let decoded = decode(&self.stream, self.first_ms, usize::from(self.count), columns, scratch);
+        self.read_within((i64::MIN, i64::MAX), columns, scratch);
+    }
+
+    /// Appends the samples between two instants, both included.
+    pub(crate) fn read_within(&self, within: (i64, i64), columns: &mut Columns, scratch: &mut Vec<i64>) {
+        let samples = (self.first_ms, usize::from(self.count));
+        let decoded = decode_within(&self.stream, samples, within, columns, scratch);
         debug_assert!(decoded.is_some(), "a run in memory is what was packed");
     }
 }

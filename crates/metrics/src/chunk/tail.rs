@@ -9,14 +9,18 @@
 //!   follow; 4: the value is the one before; otherwise a scale (a byte), the decimal itself and how far the value
 //!   lies beside it follow (signed varints).
 
-use super::decimal::{finer, near, value_beside};
+use super::decimal::{finer, near, value_beside, value_of};
 use super::{Columns, Packer, Run};
 use crate::wire::{Cursor, put_signed, put_varint};
 
 /// How often a tail looks for a finer scale in vain before it takes its values for binary fractions.
 const SEARCHES_MAX: u8 = 4;
-/// Bytes by which a stream grows at once; a doubling vector would waste a quarter of the head's memory.
-const GROWTH_BYTES: usize = 24;
+/// Bytes by which a stream grows at once, the first time and later; a doubling vector would waste a quarter of the
+/// head's memory.
+const FIRST_GROWTH_BYTES: usize = 24;
+const GROWTH_BYTES: usize = 48;
+/// Most tokens take less; a longer one may double the stream.
+const TOKEN_BYTES: usize = 12;
 
 const DISTANCE: u64 = 1;
 const BITS: u64 = 2;
@@ -126,46 +130,26 @@ impl Tail {
 
     /// Appends the samples, oldest first, to the columns.
     pub(crate) fn read(&self, columns: &mut Columns) {
-        let mut cursor = Cursor::new(&self.stream);
-        let (mut at_ms, mut delta_ms, mut decimal, mut scale) = (self.first_ms, 0_i64, 0_i64, 0_u8);
-        let mut value = 0.0;
-        let mut next = || {
-            let token = cursor.varint()?;
-            if token & 1 == 0 {
-                if token != 0 {
-                    decimal = decimal.wrapping_add(unzigzag(token >> 1));
-                    value = value_beside(decimal, scale, 0);
-                }
-            } else if token & 2 != 0 {
-                decimal = decimal.wrapping_add(unzigzag(token >> 2));
-                value = value_beside(decimal, scale, cursor.signed()?);
-            } else {
-                let flags = token >> 2;
-                if flags & DISTANCE != 0 {
-                    delta_ms = delta_ms.wrapping_add(cursor.signed()?);
-                }
-                if flags & BITS != 0 {
-                    value = cursor.f64()?;
-                } else if flags & REPEATED == 0 {
-                    scale = cursor.u8()?;
-                    decimal = cursor.signed()?;
-                    value = value_beside(decimal, scale, cursor.signed()?);
-                }
-            }
-            at_ms = at_ms.wrapping_add(delta_ms);
-            Some((at_ms, value))
-        };
-        for _ in 0..self.written {
-            let (at_ms, value) = next().expect("a stream in memory is what was written");
-            columns.push(at_ms, value);
+        let (from, end) = (columns.len(), columns.len() + usize::from(self.count()));
+        columns.timestamps.resize(end, self.newest_ms);
+        columns.values.resize(end, self.newest);
+        let written = from..end - 1;
+        let times = columns.timestamps[written.clone()].iter_mut();
+        let mut reader = Reader::new(self);
+        for (at_ms, value) in times.zip(&mut columns.values[written]) {
+            (*at_ms, *value) = reader.next().expect("a stream in memory is what was written");
         }
-        columns.push(self.newest_ms, self.newest);
+    }
+
+    /// Touches the stream, so that whoever reads it next does not wait for it.
+    pub(crate) fn touch(&self) -> u64 {
+        self.stream.iter().step_by(64).map(|byte| u64::from(*byte)).sum()
     }
 
     #[inline]
     fn write_newest(&mut self) {
-        if self.stream.capacity() - self.stream.len() < GROWTH_BYTES / 2 {
-            self.stream.reserve_exact(GROWTH_BYTES);
+        if self.stream.capacity() - self.stream.len() < TOKEN_BYTES {
+            self.grow();
         }
         let delta_ms = self.newest_ms.wrapping_sub(self.at_ms);
         let change = delta_ms.wrapping_sub(self.delta_ms);
@@ -191,6 +175,12 @@ impl Tail {
             }
         }
         self.write_out_of_step(change, is_repeated);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let is_first = self.stream.capacity() == 0;
+        self.stream.reserve_exact(if is_first { FIRST_GROWTH_BYTES } else { GROWTH_BYTES });
     }
 
     fn write_out_of_step(&mut self, change: i64, is_repeated: bool) {
@@ -229,5 +219,54 @@ impl Tail {
         self.searches += u8::from(scale.is_none_or(|scale| scale == self.scale));
         let (decimal, beside) = near(self.newest, scale?)?;
         Some((scale?, decimal, beside))
+    }
+}
+
+/// The samples of a stream, one after the other.
+struct Reader<'a> {
+    cursor: Cursor<'a>,
+    at_ms: i64,
+    delta_ms: i64,
+    decimal: i64,
+    scale: u8,
+    value: f64,
+}
+
+impl<'a> Reader<'a> {
+    const fn new(tail: &'a Tail) -> Self {
+        let cursor = Cursor::new(tail.stream.as_slice());
+        Self { cursor, at_ms: tail.first_ms, delta_ms: 0, decimal: 0, scale: 0, value: 0.0 }
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<(i64, f64)> {
+        let token = self.cursor.varint()?;
+        if token & 1 == 0 {
+            if token != 0 {
+                self.decimal = self.decimal.wrapping_add(unzigzag(token >> 1));
+                self.value = value_of(self.decimal, self.scale);
+            }
+        } else if token & 2 != 0 {
+            self.decimal = self.decimal.wrapping_add(unzigzag(token >> 2));
+            self.value = value_beside(self.decimal, self.scale, self.cursor.signed()?);
+        } else {
+            self.out_of_step(token >> 2)?;
+        }
+        self.at_ms = self.at_ms.wrapping_add(self.delta_ms);
+        Some((self.at_ms, self.value))
+    }
+
+    fn out_of_step(&mut self, flags: u64) -> Option<()> {
+        if flags & DISTANCE != 0 {
+            self.delta_ms = self.delta_ms.wrapping_add(self.cursor.signed()?);
+        }
+        if flags & BITS != 0 {
+            self.value = self.cursor.f64()?;
+        } else if flags & REPEATED == 0 {
+            self.scale = self.cursor.u8()?;
+            self.decimal = self.cursor.signed()?;
+            self.value = value_beside(self.decimal, self.scale, self.cursor.signed()?);
+        }
+        Some(())
     }
 }

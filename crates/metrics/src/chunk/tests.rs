@@ -22,7 +22,22 @@ fn check(samples: &[(i64, f64)]) -> usize {
     columns.clear();
     run.read(&mut columns, &mut Vec::new());
     assert_eq!(bits(&columns), expected, "run");
+    check_parts(samples, &run);
     run.stream.len()
+}
+
+/// A part of a run is what lies in it of the whole, also at its edges and beside them.
+fn check_parts(samples: &[(i64, f64)], run: &Run) {
+    let edges = [0, samples.len() / 3, samples.len() / 2, samples.len() - 1];
+    let edges = edges.into_iter().flat_map(|at| [-1, 0, 1].map(|by| samples[at].0.saturating_add(by)));
+    let edges: Vec<i64> = edges.chain([i64::MIN, i64::MAX]).collect();
+    for (start_ms, end_ms) in edges.iter().flat_map(|start| edges.iter().map(move |end| (*start, *end))) {
+        let within = samples.iter().filter(|(at_ms, _)| start_ms <= *at_ms && *at_ms <= end_ms);
+        let expected: Vec<_> = within.map(|(at_ms, value)| (*at_ms, value.to_bits())).collect();
+        let mut columns = Columns::default();
+        run.read_within((start_ms, end_ms), &mut columns, &mut Vec::new());
+        assert_eq!(bits(&columns), expected, "from {start_ms} to {end_ms}");
+    }
 }
 
 fn value() -> impl Strategy<Value = f64> {

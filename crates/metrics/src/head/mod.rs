@@ -67,6 +67,30 @@ impl Head {
         self.shards[shard].write().expect(LOCK)
     }
 
+    /// Touches what reading series of one shard needs, pointer by pointer. A reader that came to it series by series
+    /// would wait for memory each time; so these waits overlap.
+    pub(crate) fn touch(&self, series: &[SeriesRef], reading: Reading) {
+        let Some(first) = series.first() else { return };
+        let shard = self.read(place(*first).0);
+        for depth in 0..3 {
+            let found = series.iter().filter_map(|series| shard.series.get(place(*series).1));
+            let sum = found.fold(0, |sum: u64, series| sum.wrapping_add(series.touch(depth, reading)));
+            std::hint::black_box(sum);
+        }
+    }
+
+    /// Reads series of one shard, at most as many as there are buffers; a buffer stays empty where one has left.
+    pub(crate) fn read_series(&self, series: &[SeriesRef], reading: Reading, found: &mut [Found]) {
+        let Some(first) = series.first() else { return };
+        let shard = self.read(place(*first).0);
+        for (series, found) in series.iter().zip(found) {
+            match shard.series.get(place(*series).1) {
+                Some(samples) => samples.read(reading, found),
+                None => found.clear(),
+            }
+        }
+    }
+
     /// Calls `look` with a series, under its shard's lock; `None` where the series has left.
     #[inline]
     pub(crate) fn look<R>(&self, series: SeriesRef, look: impl FnOnce(&Series) -> R) -> Option<R> {

@@ -3,9 +3,9 @@
 use promql::LabelView;
 
 use super::{Each, lend};
-use crate::head::{Found, Reading};
+use crate::head::{Found, Reading, place};
 use crate::index::{Index, Pair};
-use crate::limits::SELECT_SERIES_PER_LOCK;
+use crate::limits::{SELECT_SERIES_PER_LOCK, SELECT_SERIES_PER_SHARD_LOCK};
 use crate::{LOCK, MetricsStore, SeriesRef};
 
 /// The labels of a series in memory.
@@ -32,21 +32,27 @@ impl LabelView for InMemory<'_> {
 }
 
 impl MetricsStore {
-    /// Hands out series of memory.
+    /// Hands out series of memory. No shard is locked meanwhile: appends do not wait for whoever reads.
     pub(super) fn read_memory(&self, series: &[SeriesRef], reading: Reading, each: &mut Each<'_>) {
-        let mut found = Found::default();
+        let mut found: [Found; SELECT_SERIES_PER_SHARD_LOCK] = Default::default();
         for some in series.chunks(SELECT_SERIES_PER_LOCK) {
             // Held while they are lent: a pair whose series left could come to mean another.
             let index = self.index.read().expect(LOCK);
-            for series in some {
-                let pairs = index.pairs_of(*series);
-                let looked = self.head.look(*series, |samples| samples.read(reading, &mut found));
-                if pairs.is_empty() || looked.is_none() || found.is_empty() {
-                    continue;
-                }
-                let labels = InMemory { index: &index, pairs };
-                if each(lend(&labels, &mut found)).is_break() {
-                    return;
+            index.touch(some);
+            for of_shard in some.chunk_by(|a, b| place(*a).0 == place(*b).0) {
+                self.head.touch(of_shard, reading);
+                for few in of_shard.chunks(found.len()) {
+                    self.head.read_series(few, reading, &mut found);
+                    for (series, found) in few.iter().zip(found.iter_mut()) {
+                        let pairs = index.pairs_of(*series);
+                        if pairs.is_empty() || found.is_empty() {
+                            continue;
+                        }
+                        let labels = InMemory { index: &index, pairs };
+                        if each(lend(&labels, found)).is_break() {
+                            return;
+                        }
+                    }
                 }
             }
         }
