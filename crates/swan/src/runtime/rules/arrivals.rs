@@ -45,10 +45,70 @@ pub(crate) struct Arrivals {
 
 #[derive(Default)]
 struct Watched {
-    by_name: HashMap<String, Vec<Watcher>>,
+    by_name: HashMap<String, Sorted>,
     /// Those that no single metric name selects.
-    nameless: Vec<Watcher>,
+    nameless: Sorted,
     last_group: u64,
+}
+
+/// Watchers by one label that each asks to be equal to something: a thousand rules that read one metric, each of
+/// another team, do not all look at every sample of it.
+#[derive(Default)]
+struct Sorted {
+    by_label: Vec<(String, HashMap<String, Vec<Watcher>>)>,
+    /// Those that ask no label to be equal to something.
+    others: Vec<Watcher>,
+}
+
+impl Sorted {
+    /// Of the labels that could sort it, the one takes it that sorts it among the fewest.
+    fn add(&mut self, watcher: Watcher) {
+        let interest = Arc::clone(&watcher.interest);
+        let equal = interest.matchers.iter().filter(|matcher| asks_for_one(matcher));
+        let equal = equal.filter(|matcher| matcher.name() != METRIC_NAME);
+        let Some(matcher) = equal.min_by_key(|matcher| self.like(matcher)) else {
+            self.others.push(watcher);
+            return;
+        };
+        let at = self.by_label.iter().position(|(name, _)| name == matcher.name()).unwrap_or_else(|| {
+            self.by_label.push((matcher.name().to_owned(), HashMap::new()));
+            self.by_label.len() - 1
+        });
+        self.by_label[at].1.entry(matcher.value().to_owned()).or_default().push(watcher);
+    }
+
+    /// How many watchers this matcher does not tell apart.
+    fn like(&self, matcher: &Matcher) -> usize {
+        let of_label = self.by_label.iter().find(|(name, _)| name == matcher.name());
+        of_label.and_then(|(_, by_value)| by_value.get(matcher.value())).map_or(0, Vec::len)
+    }
+
+    /// Those that may be concerned by a series that has these values.
+    fn candidates<'s>(&'s self, value: impl Fn(&str) -> &'s str) -> impl Iterator<Item = &'s Watcher> {
+        let sorted =
+            self.by_label.iter().filter_map(move |(name, by_value)| by_value.get(value(name))).flatten();
+        sorted.chain(&self.others)
+    }
+
+    fn forget(&mut self, group: u64) {
+        for (_, by_value) in &mut self.by_label {
+            by_value.retain(|_, watchers| {
+                watchers.retain(|watcher| watcher.group != group);
+                !watchers.is_empty()
+            });
+        }
+        self.by_label.retain(|(_, by_value)| !by_value.is_empty());
+        self.others.retain(|watcher| watcher.group != group);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_label.is_empty() && self.others.is_empty()
+    }
+}
+
+/// Whether a matcher asks for one value.
+fn asks_for_one(matcher: &Matcher) -> bool {
+    matcher.op() == MatchOp::Equal && !matcher.value().is_empty()
 }
 
 #[derive(Clone)]
@@ -84,9 +144,9 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut watched = self.arrivals.watched.write().expect(LOCK);
-        watched.nameless.retain(|watcher| watcher.group != self.group);
+        watched.nameless.forget(self.group);
         watched.by_name.retain(|_, watchers| {
-            watchers.retain(|watcher| watcher.group != self.group);
+            watchers.forget(self.group);
             !watchers.is_empty()
         });
     }
@@ -102,14 +162,13 @@ impl Arrivals {
         watched.last_group += 1;
         let group = watched.last_group;
         for interest in interests {
-            let name = interest.matchers.iter().find(|matcher| {
-                matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal && !matcher.value().is_empty()
-            });
+            let mut matchers = interest.matchers.iter();
+            let name = matchers.find(|matcher| matcher.name() == METRIC_NAME && asks_for_one(matcher));
             let name = name.map(|matcher| matcher.value().to_owned());
             let watcher = Watcher { group, interest: Arc::new(interest), touches: sender.clone() };
             match name {
-                Some(name) => watched.by_name.entry(name).or_default().push(watcher),
-                None => watched.nameless.push(watcher),
+                Some(name) => watched.by_name.entry(name).or_default().add(watcher),
+                None => watched.nameless.add(watcher),
             }
         }
         Watch { arrivals: Arc::clone(self), group, touches }
@@ -144,14 +203,15 @@ impl Arrivals {
 }
 
 impl Watched {
-    fn concerned(&self, labels: &[(&str, &str)]) -> impl Iterator<Item = &Watcher> {
+    fn concerned<'w>(&'w self, labels: &'w [(&'w str, &'w str)]) -> impl Iterator<Item = &'w Watcher> {
         let value =
-            |name: &str| labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| *value);
-        let named = self.by_name.get(value(METRIC_NAME)).into_iter().flatten();
+            move |name: &str| labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| *value);
+        let named = self.by_name.get(value(METRIC_NAME)).into_iter();
+        let named = named.flat_map(move |named| named.candidates(value));
         let matches = move |watcher: &&Watcher| {
             watcher.interest.matchers.iter().all(|matcher| matcher.matches(value(matcher.name())))
         };
-        named.chain(&self.nameless).filter(matches)
+        named.chain(self.nameless.candidates(value)).filter(matches)
     }
 }
 
@@ -188,6 +248,21 @@ mod tests {
         store(&arrivals, &[(METRIC_NAME, "up"), ("job", "pay")], 11);
         store(&arrivals, &[(METRIC_NAME, "down"), ("job", "shop")], 12);
         assert_eq!(told(&mut watch), [(0, 10), (1, 10), (1, 12)]);
+    }
+
+    #[test]
+    fn rules_that_read_one_metric_hear_of_their_own_series_only() {
+        let arrivals = Arc::new(Arrivals::default());
+        let of_team = |rule, team| interest(rule, &[(METRIC_NAME, "up"), ("job", "shop"), ("team", team)]);
+        let nobody = interest(3, &[(METRIC_NAME, "up"), ("team", "")]);
+        let mut watch = arrivals.watch(vec![of_team(0, "a"), of_team(1, "b"), of_team(2, "b"), nobody]);
+        store(&arrivals, &[(METRIC_NAME, "up"), ("job", "shop"), ("team", "b")], 10);
+        store(&arrivals, &[(METRIC_NAME, "up"), ("job", "pay"), ("team", "a")], 11);
+        store(&arrivals, &[(METRIC_NAME, "up"), ("job", "shop"), ("team", "a")], 12);
+        store(&arrivals, &[(METRIC_NAME, "up"), ("job", "shop")], 13);
+        let mut told = told(&mut watch);
+        told.sort_unstable();
+        assert_eq!(told, [(0, 12), (1, 10), (2, 10), (3, 13)]);
     }
 
     #[test]
