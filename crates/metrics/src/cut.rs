@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use kernel::Timestamp;
 
 use crate::block::{self, Block, BlockFault, BlockWriter, Dictionary, Layout};
-use crate::head::Found;
+use crate::head::{Found, Series};
 use crate::index::Pair;
 use crate::limits::{LEVEL_FACTOR, LEVELS};
 use crate::store::Cutting;
@@ -39,7 +39,7 @@ type Leaving = (Vec<(u32, u32)>, u64, SeriesRef);
 const OLD_SAMPLES_MAX: u64 = 8_000_000;
 
 /// The last timestamp of a window. The end of time is in its window.
-const fn last_of(window: (i64, i64)) -> i64 {
+pub(crate) const fn last_of(window: (i64, i64)) -> i64 {
     if window.1 == i64::MAX { i64::MAX } else { window.1 - 1 }
 }
 
@@ -191,7 +191,10 @@ impl MetricsStore {
         let number = self.take_block_number();
         let path = block::path(&self.dir, number);
         let unfinished = self.unfinished(&path);
-        let written = self.write_unfinished_block(&unfinished, number, window, series);
+        let read = |samples: &Series, found: &mut Found| {
+            samples.read_leaving(window.0, last_of(window), found);
+        };
+        let written = self.write_unfinished_block(&unfinished, (number, window), series, read);
         self.finish_block(&unfinished, &path, number, written)
     }
 
@@ -251,12 +254,13 @@ impl MetricsStore {
         self.next_block.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn write_unfinished_block(
+    /// Writes a block of what `read` finds of these series.
+    pub(crate) fn write_unfinished_block(
         &self,
         path: &Path,
-        number: u64,
-        window: (i64, i64),
+        (number, window): (u64, (i64, i64)),
         series: &[SeriesRef],
+        read: impl Fn(&Series, &mut Found),
     ) -> Result<block::Footer, BlockFault> {
         let fault = |source| BlockFault::Write { path: path.to_owned(), source: Arc::new(source) };
         let (dictionary, leaving) = self.sorted_by_labels(series);
@@ -264,7 +268,9 @@ impl MetricsStore {
         let mut writer = BlockWriter::begin(file, number, window, Vec::new(), dictionary);
         let mut found = Found::default();
         for (labels, hash, series) in leaving {
-            self.head.look(series, |samples| samples.read_leaving(window.0, last_of(window), &mut found));
+            // A series that left meanwhile has nothing.
+            found.clear();
+            self.head.look(series, |samples| read(samples, &mut found));
             writer.series(&labels, hash, &found).map_err(fault)?;
         }
         writer.finish().map_err(fault)

@@ -34,7 +34,7 @@ pub struct SeriesExemplars<'a> {
 }
 
 /// The newest exemplars of all series.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ring {
     kept: VecDeque<(SeriesRef, promql::Exemplar)>,
 }

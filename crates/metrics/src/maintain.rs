@@ -1,5 +1,6 @@
 //! Keeping the store bounded: samples that are old go, and a checkpoint takes the place of the log.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,15 @@ pub struct Checkpointed {
     pub path: PathBuf,
     /// Its size; 0 when nothing came since the last checkpoint, which stays.
     pub bytes: u64,
+}
+
+/// What of memory goes into a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Everything; what is on its way into a block only where it is said.
+    Samples { with_leaving: bool },
+    /// Series that have exemplars, without their samples: blocks have those.
+    Exemplars,
 }
 
 /// By how much the floor moves at once.
@@ -134,7 +144,8 @@ impl MetricsStore {
         let path = checkpoint::path(&self.dir, first_segment);
         let mut bytes = 0;
         if !cutting.checkpoints.contains(&first_segment) {
-            bytes = self.write_checkpoint(first_segment, &path, cutting.is_published)?;
+            let kept = Kept::Samples { with_leaving: !cutting.is_published };
+            bytes = self.write_checkpoint(first_segment, &path, kept)?;
             cutting.checkpoints.push(first_segment);
         }
         self.remove_replaced(&mut cutting, first_segment)
@@ -147,11 +158,11 @@ impl MetricsStore {
         &self,
         first_segment: u64,
         path: &std::path::Path,
-        is_published: bool,
+        kept: Kept,
     ) -> Result<u64, MaintenanceFault> {
         let dir = path.parent().unwrap_or(&self.dir);
         let unfinished = self.unfinished(path);
-        let written = self.write_unfinished(&unfinished, first_segment, !is_published).and_then(|bytes| {
+        let written = self.write_unfinished(&unfinished, first_segment, kept).and_then(|bytes| {
             self.disk.rename(&unfinished, path)?;
             self.disk.sync_dir(dir)?;
             Ok(bytes)
@@ -167,34 +178,48 @@ impl MetricsStore {
         &self,
         path: &std::path::Path,
         first_segment: u64,
-        with_leaving: bool,
+        kept: Kept,
     ) -> std::io::Result<u64> {
         let file = self.disk.create(path)?;
         // A ref that is given from here on is defined in `first_segment` or later.
         let next_ref = self.index.read().expect(LOCK).next();
         let floor_ms = self.floor_ms.load(Ordering::Relaxed);
         let mut writer = CheckpointWriter::begin(file, Opening { first_segment, next_ref, floor_ms });
+        let exemplars = self.exemplars.lock().expect(LOCK).clone();
+        let with_exemplars: BTreeSet<SeriesRef> = exemplars.iter().map(|(series, _)| *series).collect();
+        let is_kept = |series: SeriesRef| kept != Kept::Exemplars || with_exemplars.contains(&series);
         let mut at = 0;
         while at < next_ref {
             let end = at.saturating_add(SERIES_PER_LOCK).min(next_ref);
-            at = self.write_page(&mut writer, at, end, with_leaving);
+            at = self.write_page(&mut writer, (at, end), kept, &is_kept);
             writer.write()?;
         }
-        writer.exemplars(&self.exemplars.lock().expect(LOCK));
+        writer.exemplars(&exemplars);
         writer.finish()
     }
 
     /// Adds the series from `at` on until `end`, or until the page is full; gives where it ended.
-    fn write_page(&self, writer: &mut CheckpointWriter, at: u32, end: u32, with_leaving: bool) -> u32 {
+    fn write_page(
+        &self,
+        writer: &mut CheckpointWriter,
+        (at, end): (u32, u32),
+        kept: Kept,
+        is_kept: &impl Fn(SeriesRef) -> bool,
+    ) -> u32 {
         let index = self.index.read().expect(LOCK);
         for number in at..end {
             let series = SeriesRef(number);
-            if index.pairs_of(series).is_empty() {
+            if index.pairs_of(series).is_empty() || !is_kept(series) {
                 continue;
             }
-            let look = |samples: &Series| writer.series(series, &index, samples, with_leaving);
-            if self.head.look(series, look).is_none() {
-                writer.series(series, &index, &Series::default(), with_leaving);
+            let written = match kept {
+                Kept::Exemplars => None,
+                Kept::Samples { with_leaving } => {
+                    self.head.look(series, |samples| writer.series(series, &index, samples, with_leaving))
+                }
+            };
+            if written.is_none() {
+                writer.series(series, &index, &Series::default(), true);
             }
             if writer.is_page_full() {
                 writer.end_page();

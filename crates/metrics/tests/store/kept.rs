@@ -143,15 +143,25 @@ fn a_snapshot_is_a_store_and_does_not_change_with_the_first_one() {
     store.cut(Timestamp::from_millis(8 * HOUR_MS)).unwrap();
     let hour = TimeRange::new(Timestamp::from_millis(0), Timestamp::from_millis(HOUR_MS));
     store.delete(&[Matcher::equal("job", "a")], hour).unwrap();
+    // Late, for a window that a block has; and an exemplar, which no block has.
+    append(&store, "a", &[(7 * HOUR_MS - 30_000, 0.5), (7 * HOUR_MS, 0.25)]);
+    let labels = [("__name__", "up"), ("job", "a")];
+    let exemplars = [Exemplar { labels: &[("trace_id", "t1")], value: 0.5, at_ms: 7 * HOUR_MS }];
+    store.append_exemplars(&[SeriesExemplars { labels: &labels, exemplars: &exemplars }]).unwrap();
     let before = contents(&store);
-    assert_eq!(before.values().next().unwrap().len(), 419);
+    assert_eq!(before.values().next().unwrap().len(), 420);
     let snapshot = store.snapshot(&dir.path().join("snapshot")).unwrap();
-    assert_eq!(snapshot.blocks, 3);
+    assert_eq!(snapshot.blocks, 4, "three blocks, and one of memory");
     append(&store, "later", &[(9 * HOUR_MS, 1.0)]);
     store.delete(&[Matcher::equal("job", "a")], TimeRange::ALL).unwrap();
     while store.compact(Effort::All).unwrap().replaced > 0 {}
     assert_eq!(contents(&store).len(), 1);
-    assert_eq!(contents(&open("snapshot")), before);
+    let copy = open("snapshot");
+    assert_eq!(contents(&copy), before);
+    let matchers = [Matcher::equal("job", "a")];
+    assert_eq!(SeriesSource::exemplars(&copy, &[&matchers], TimeRange::ALL).unwrap()[0].exemplars.len(), 1);
+    append(&copy, "a", &[(8 * HOUR_MS, 1.0)]);
+    assert_eq!(contents(&copy).values().next().unwrap().len(), 421);
 }
 
 #[test]
