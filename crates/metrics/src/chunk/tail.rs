@@ -8,6 +8,9 @@
 //! - `t & 3 == 1`: `t >> 2` has flags: 1: the change of the distance follows (signed varint); 2: the value's bits
 //!   follow; 4: the value is the one before; otherwise a scale (a byte), the decimal itself and how far the value
 //!   lies beside it follow (signed varints).
+//!
+//! Where all tokens at the end are even and in one step, they can be read from the end, whose state is known: a query
+//! over the last minutes looks at nothing before those.
 
 use super::decimal::{finer, near, value_beside, value_of};
 use super::{Columns, Packer, Run};
@@ -40,6 +43,9 @@ pub(crate) struct Tail {
     stream: Vec<u8>,
     /// Samples in the stream.
     written: u16,
+    /// Samples before the tokens that can be read from the end, and whether one of those is a step.
+    even_after: u16,
+    has_step: bool,
     scale: u8,
     searches: u8,
 }
@@ -67,6 +73,8 @@ impl Tail {
             decimal: 0,
             stream: Vec::new(),
             written: 0,
+            even_after: 0,
+            has_step: false,
             scale: 0,
             searches: 0,
         }
@@ -141,6 +149,37 @@ impl Tail {
         }
     }
 
+    /// Appends the samples from `start_ms` on, oldest first; false where they cannot be read from the end, and nothing
+    /// was appended.
+    pub(crate) fn read_from(&self, start_ms: i64, columns: &mut Columns) -> bool {
+        let can_be_read = i64::from(self.written - self.even_after);
+        let wanted = match (self.at_ms.checked_sub(start_ms), self.delta_ms) {
+            _ if self.written == 0 => return false,
+            (Some(back_ms), _) if back_ms < 0 => 0,
+            (Some(back_ms), 1..) => back_ms / self.delta_ms + 1,
+            _ => return false,
+        };
+        if wanted > can_be_read {
+            return false;
+        }
+        let (from, wanted) = (columns.len(), wanted as usize);
+        columns.timestamps.resize(from + wanted + 1, self.newest_ms);
+        columns.values.resize(from + wanted + 1, self.newest);
+        let times = columns.timestamps[from..from + wanted].iter_mut();
+        let mut value = f64::from_bits(self.value_bits);
+        let (mut at_ms, mut decimal, mut rest) = (self.at_ms, self.decimal, self.stream.as_slice());
+        for (time, slot) in times.zip(&mut columns.values[from..from + wanted]).rev() {
+            (*time, *slot) = (at_ms, value);
+            at_ms -= self.delta_ms;
+            let step = unzigzag(last_varint(&mut rest) >> 1);
+            if step != 0 {
+                decimal = decimal.wrapping_sub(step);
+                value = value_of(decimal, self.scale);
+            }
+        }
+        true
+    }
+
     /// Touches the stream, so that whoever reads it next does not wait for it.
     pub(crate) fn touch(&self) -> u64 {
         self.stream.iter().step_by(64).map(|byte| u64::from(*byte)).sum()
@@ -167,14 +206,33 @@ impl Tail {
                 let step = zigzag(decimal.wrapping_sub(std::mem::replace(&mut self.decimal, decimal)));
                 if beside != 0 {
                     put_varint(&mut self.stream, step << 2 | 3);
-                    return put_signed(&mut self.stream, beside);
+                    put_signed(&mut self.stream, beside);
+                    return self.even_begins_after();
                 }
                 if step != 0 {
-                    return put_varint(&mut self.stream, step << 1);
+                    return self.write_step(step);
                 }
             }
         }
         self.write_out_of_step(change, is_repeated);
+        self.even_begins_after();
+    }
+
+    #[inline]
+    fn write_step(&mut self, step: u64) {
+        // The value before a step is that of its decimal only where it came by a step, too: repetitions of another one
+        // before the first step are not read from the end.
+        if !self.has_step {
+            self.has_step = true;
+            self.even_after = self.written - 1;
+        }
+        put_varint(&mut self.stream, step << 1);
+    }
+
+    #[inline]
+    const fn even_begins_after(&mut self) {
+        self.has_step = false;
+        self.even_after = self.written;
     }
 
     #[cold]
@@ -220,6 +278,20 @@ impl Tail {
         let (decimal, beside) = near(self.newest, scale?)?;
         Some((scale?, decimal, beside))
     }
+}
+
+/// Takes the varint at the end of the bytes off; what stands before it must not end with a byte of a longer one.
+#[inline]
+fn last_varint(bytes: &mut &[u8]) -> u64 {
+    let mut number = 0;
+    while let Some((last, before)) = bytes.split_last() {
+        number = number << 7 | u64::from(last & 0x7f);
+        *bytes = before;
+        if before.last().is_none_or(|byte| *byte < 0x80) {
+            break;
+        }
+    }
+    number
 }
 
 /// The samples of a stream, one after the other.

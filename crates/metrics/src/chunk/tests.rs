@@ -18,12 +18,28 @@ fn check(samples: &[(i64, f64)]) -> usize {
     tail.read(&mut columns);
     let expected: Vec<_> = samples.iter().map(|(at_ms, value)| (*at_ms, value.to_bits())).collect();
     assert_eq!(bits(&columns), expected, "tail");
+    check_end(samples, &tail);
     let run = tail.to_run(&mut packer);
     columns.clear();
     run.read(&mut columns, &mut Vec::new());
     assert_eq!(bits(&columns), expected, "run");
     check_parts(samples, &run);
     run.stream.len()
+}
+
+/// What is read from the end is what is there; how much can be, is told by others.
+fn check_end(samples: &[(i64, f64)], tail: &Tail) {
+    for (start_ms, _) in samples {
+        let mut columns = Columns::default();
+        columns.push(i64::MIN, 7.0);
+        let expected = samples.iter().filter(|(at_ms, _)| at_ms >= start_ms);
+        let expected: Vec<_> = expected.map(|(at_ms, value)| (*at_ms, value.to_bits())).collect();
+        if tail.read_from(*start_ms, &mut columns) {
+            assert_eq!(bits(&columns)[1..], expected, "from {start_ms}");
+        } else {
+            assert_eq!(columns.len(), 1, "nothing is appended where it cannot be read");
+        }
+    }
 }
 
 /// A part of a run is what lies in it of the whole, also at its edges and beside them.
@@ -158,6 +174,21 @@ fn the_newest_sample_can_be_replaced_without_growth() {
     let mut columns = Columns::default();
     tail.read(&mut columns);
     assert_eq!(columns.iter().collect::<Vec<_>>(), [(0, 1.0), (1, 7.5), (2, 3.0)]);
+}
+
+#[test]
+fn the_last_minutes_of_a_steady_counter_are_read_from_the_end() {
+    let mut tail = Tail::starting(0, 1.0);
+    (1..100).for_each(|round| tail.push(round * 15_000, (round * 7) as f64));
+    let mut columns = Columns::default();
+    assert!(tail.read_from(80 * 15_000, &mut columns));
+    assert_eq!((columns.len(), columns.timestamps[0]), (20, 80 * 15_000));
+    assert!(!tail.read_from(0, &mut columns), "the first ones begin the stream");
+    // A binary fraction, which has no decimal, and stays; then there are steps again.
+    let third = 1.0 / 3.0;
+    let values = [2.0, 3.0, third, third, third, 5.0, 5.0, 6.0, third, third, 7.0, 8.0, 9.0];
+    let samples: Vec<_> = values.iter().enumerate().map(|(at, value)| (at as i64 * 15_000, *value)).collect();
+    check(&samples);
 }
 
 #[test]

@@ -322,6 +322,7 @@ impl Series {
         if let Some(tail) = &self.tail
             && tail.first_ms() <= end_ms
             && tail.newest_ms() >= start_ms
+            && !tail.read_from(start_ms, &mut found.floats)
         {
             tail.read(&mut found.floats);
         }
