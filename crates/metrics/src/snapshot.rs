@@ -89,6 +89,24 @@ impl MetricsStore {
                 }
             }
         }
-        windows
+        self.in_one_window(windows)
+    }
+
+    /// One window of a higher level, where one has all of these: a block of it needs one index.
+    fn in_one_window(
+        &self,
+        windows: BTreeMap<(i64, i64), Vec<SeriesRef>>,
+    ) -> BTreeMap<(i64, i64), Vec<SeriesRef>> {
+        let Some(((first, _), _)) = windows.first_key_value() else { return windows };
+        let holds_all = |window: &(i64, i64)| windows.keys().all(|(_, end)| *end <= window.1);
+        let Some(window) =
+            (0..=self.level_max()).map(|level| self.window_of_level(*first, level)).find(holds_all)
+        else {
+            return windows;
+        };
+        let mut series: Vec<SeriesRef> = windows.into_values().flatten().collect();
+        series.sort_unstable();
+        series.dedup();
+        BTreeMap::from([(window, series)])
     }
 }
