@@ -60,7 +60,7 @@ impl Block {
                 lists.push(self.list(page.lists[at])?);
             }
         }
-        Ok(unite(lists.iter().map(Vec::as_slice)))
+        Ok(unite(lists.iter().map(Vec::as_slice)).into_owned())
     }
 
     fn lists_where(&self, name: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<u32>, BlockFault> {
@@ -74,7 +74,7 @@ impl Block {
                 }
             }
         }
-        Ok(unite(lists.iter().map(Vec::as_slice)))
+        Ok(unite(lists.iter().map(Vec::as_slice)).into_owned())
     }
 
     fn list(&self, extent: Extent) -> Result<Vec<u32>, BlockFault> {

@@ -1,5 +1,7 @@
 //! Sorted lists of series, and the algebra of them.
 
+use std::borrow::Cow;
+
 /// The series with one value of one label, ascending. Most values of a busy index have one series.
 #[derive(Debug)]
 pub(super) enum Postings {
@@ -83,18 +85,15 @@ fn retain_by_presence(list: &mut Vec<u32>, other: &[u32], present: bool) {
 }
 
 /// Everything in any of the lists. They hold different series, because a series has one value of a label.
-pub(crate) fn unite<'a>(lists: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
-    let mut all: Vec<u32> = Vec::new();
-    let mut runs = 0;
-    for list in lists {
-        all.extend_from_slice(list);
-        runs += 1;
-    }
-    if runs > 1 {
-        // A stable sort finds the ascending runs and merges them.
-        all.sort();
-    }
-    all
+/// One list is lent as it is: the list of a metric's name can be long.
+pub(crate) fn unite<'a>(mut lists: impl Iterator<Item = &'a [u32]>) -> Cow<'a, [u32]> {
+    let Some(first) = lists.next() else { return Cow::Borrowed(&[]) };
+    let Some(second) = lists.next() else { return Cow::Borrowed(first) };
+    let mut all = [first, second].concat();
+    lists.for_each(|list| all.extend_from_slice(list));
+    // A stable sort finds the ascending runs and merges them.
+    all.sort();
+    Cow::Owned(all)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! the values that do not match. Expressions are tried on the values of the label, never on all series; once there
 //! are fewer candidates than values, on the candidates' own values.
 
+use std::borrow::Cow;
+
 use promql::Matcher;
 
 use super::postings::{intersect, subtract, unite};
@@ -20,7 +22,7 @@ impl Index {
         let mut candidates: Option<Vec<u32>> = None;
         for matcher in required {
             let narrowed = match candidates {
-                None => self.listed(matcher),
+                None => self.listed(matcher).into_owned(),
                 Some(mut found) => {
                     self.narrow(&mut found, matcher, |found| intersect(found, &self.listed(matcher)));
                     found
@@ -56,7 +58,7 @@ impl Index {
     }
 
     /// The series whose value of the label matches.
-    fn listed(&self, matcher: &Matcher) -> Vec<u32> {
+    fn listed(&self, matcher: &Matcher) -> Cow<'_, [u32]> {
         if let Some(literals) = positive_literals(matcher) {
             let mut values: Vec<&String> = literals.iter().collect();
             values.sort_unstable();
@@ -67,7 +69,7 @@ impl Index {
     }
 
     /// The series that have the label with a value that does not match.
-    fn unlisted(&self, matcher: &Matcher) -> Vec<u32> {
+    fn unlisted(&self, matcher: &Matcher) -> Cow<'_, [u32]> {
         if let (true, Some(literals)) = (matcher.op().is_negative(), matcher.literals()) {
             let mut values: Vec<&String> = literals.iter().collect();
             values.sort_unstable();
@@ -77,7 +79,7 @@ impl Index {
         self.lists_where(matcher.name(), |value| !matcher.matches(value))
     }
 
-    fn lists_where(&self, name: &str, wanted: impl Fn(&str) -> bool) -> Vec<u32> {
+    fn lists_where(&self, name: &str, wanted: impl Fn(&str) -> bool) -> Cow<'_, [u32]> {
         let labels = self.pairs_named(name).iter().map(|pair| self.pairs.get(*pair));
         let found = labels.filter(|label| wanted(self.symbols.text(label.value)));
         unite(found.map(|label| label.postings.as_slice()))

@@ -1,6 +1,7 @@
 //! What every task of the runtime works with.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use engine::port::{Decided, Port, Unavailable};
 use engine::{Command, Refusal, World};
@@ -63,22 +64,29 @@ impl Instruments {
 
     /// Evaluates an expression at one instant, on a blocking thread.
     pub(crate) async fn query(&self, plan: Arc<promql::Plan>, at: Timestamp) -> Result<Vector, String> {
-        let series = Arc::clone(&self.series);
+        let mut evaluated = self.queries(vec![Ok(plan)], at).await;
+        evaluated.pop().map_or_else(|| Err("nothing was evaluated".to_owned()), |(result, _)| result)
+    }
+
+    /// Evaluates expressions at one instant, one after the other on one blocking thread; for each the result and how
+    /// long it took. What could not be read stays as it is.
+    pub(crate) async fn queries(
+        &self,
+        plans: Vec<Result<Arc<promql::Plan>, String>>,
+        at: Timestamp,
+    ) -> Vec<(Result<Vector, String>, Duration)> {
+        let (series, count) = (Arc::clone(&self.series), plans.len());
         let evaluated = tokio::task::spawn_blocking(move || {
-            let engine = promql::Engine::default();
-            engine.instant(&plan, &*series, at, &promql::never_cancelled)
+            let one = |plan: Result<Arc<promql::Plan>, String>| {
+                let begun = Instant::now();
+                let result = plan.and_then(|plan| evaluate(&plan, &*series, at));
+                (result, begun.elapsed())
+            };
+            plans.into_iter().map(one).collect()
         });
-        let result = evaluated.await.map_err(|error| error.to_string())?;
-        match result.map_err(|error| error.to_string())? {
-            promql::QueryResult::Vector(samples) => {
-                let floats = samples.into_iter().filter_map(|(labels, _, value)| match value {
-                    promql::Value::Float(value) => Some((labels, value)),
-                    promql::Value::Histogram(_) => None,
-                });
-                Ok(floats.collect())
-            }
-            promql::QueryResult::Scalar(_, value) => Ok(vec![(kernel::Labels::default(), value)]),
-            other => Err(format!("the result is a {:?}, not an instant vector", other.value_type())),
+        match evaluated.await {
+            Ok(evaluated) => evaluated,
+            Err(error) => vec![(Err(error.to_string()), Duration::ZERO); count],
         }
     }
 
@@ -95,6 +103,22 @@ impl Instruments {
             })
             .collect();
         self.samples.append(&batch).map(|_| ())
+    }
+}
+
+fn evaluate(plan: &promql::Plan, series: &dyn SeriesSource, at: Timestamp) -> Result<Vector, String> {
+    let engine = promql::Engine::default();
+    let result = engine.instant(plan, series, at, &promql::never_cancelled);
+    match result.map_err(|error| error.to_string())? {
+        promql::QueryResult::Vector(samples) => {
+            let floats = samples.into_iter().filter_map(|(labels, _, value)| match value {
+                promql::Value::Float(value) => Some((labels, value)),
+                promql::Value::Histogram(_) => None,
+            });
+            Ok(floats.collect())
+        }
+        promql::QueryResult::Scalar(_, value) => Ok(vec![(kernel::Labels::default(), value)]),
+        other => Err(format!("the result is a {:?}, not an instant vector", other.value_type())),
     }
 }
 

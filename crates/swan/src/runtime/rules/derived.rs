@@ -10,6 +10,11 @@ use web::ports::{Fault, SeriesSamples};
 
 use crate::runtime::instruments::{Instruments, Vector};
 
+/// The series of an alert that is pending or fires.
+pub(super) const ALERTS: &str = "ALERTS";
+/// Since when it does.
+pub(super) const ALERTS_FOR_STATE: &str = "ALERTS_FOR_STATE";
+
 /// What was written last.
 #[derive(Default)]
 pub(crate) struct Derived {
@@ -58,8 +63,8 @@ pub(crate) fn recorded(
 pub(crate) fn of_alerts(state: &RuleState<'_>) -> BTreeMap<Labels, f64> {
     let mut all = BTreeMap::new();
     let mut add = |labels: &Labels, condition: &str, since: Timestamp| {
-        all.insert(labels.with(METRIC_NAME, "ALERTS").with("alertstate", condition), 1.0);
-        all.insert(labels.with(METRIC_NAME, "ALERTS_FOR_STATE"), (since.as_millis() as f64 / 1000.0).floor());
+        all.insert(labels.with(METRIC_NAME, ALERTS).with("alertstate", condition), 1.0);
+        all.insert(labels.with(METRIC_NAME, ALERTS_FOR_STATE), (since.as_millis() as f64 / 1000.0).floor());
     };
     for (_, pending) in &state.pending {
         add(&pending.labels, "pending", pending.since);

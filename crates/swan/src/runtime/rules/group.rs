@@ -1,8 +1,9 @@
 //! One group: its rules at an instant, in order, and what the World and the samples learn of it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use facts::configuration::RuleGroup;
 use kernel::{Span, Timestamp};
@@ -16,6 +17,8 @@ use crate::runtime::instruments::{Instruments, Vector};
 
 /// Samples that are older when they arrive prove nothing off the interval: history that is imported pages nobody.
 const ARRIVAL_AGE_MAX: Span = Span::from_mins(5);
+/// Rules that are evaluated together; their results are held meanwhile.
+const RULES_AT_ONCE_MAX: usize = 50;
 /// Series that did not come for so long are forgotten.
 const FORGOTTEN_AFTER: Span = Span::from_hours(1);
 
@@ -80,27 +83,50 @@ impl Group {
     pub(crate) async fn judge(&mut self, at: Timestamp) {
         let read_at = at - self.query_offset;
         let round = Instant::now();
-        for place in 0..self.rules.len() {
-            let begun = Instant::now();
-            let evaluated = self.evaluate(place, read_at).await;
-            let concluded = match evaluated {
-                Ok(elements) if self.rules[place].rule.record.is_some() => {
-                    self.record(place, read_at, elements)
-                }
-                Ok(elements) => self.alert(place, at, elements).await,
-                Err(detail) => Err(detail),
-            };
-            self.counters.rule_evaluated(concluded.is_ok());
-            let error = concluded.as_ref().err().cloned();
-            let evaluation = Evaluation { at: Some(at), took: begun.elapsed(), error };
-            self.counters.rule_book.evaluated(&self.name, place, evaluation);
-            self.tell(place, concluded);
-            let watermark = &mut self.rules[place].watermark;
-            watermark.judged(read_at);
-            watermark.forget_before(read_at - FORGOTTEN_AFTER);
+        let mut places = 0..0;
+        while places.end < self.rules.len() {
+            places = self.independent_from(places.end);
+            let evaluated = self.evaluate(places.clone(), read_at).await;
+            for (place, (evaluated, took)) in places.clone().zip(evaluated) {
+                self.conclude(place, (at, read_at), evaluated, took).await;
+            }
         }
         self.counters.rule_book.round(&self.name, at, round.elapsed());
         self.judged = read_at;
+    }
+
+    /// The rules from here on that are evaluated together: none of them reads what an earlier one of them writes.
+    fn independent_from(&self, place: usize) -> Range<usize> {
+        let writes_only_alerts = |rule: &Compiled| rule.rule.record.is_none();
+        let follows =
+            |place: &usize| writes_only_alerts(&self.rules[place - 1]) && !self.rules[*place].may_read_alerts;
+        let most = self.rules.len().min(place + RULES_AT_ONCE_MAX);
+        let end = (place + 1..most).find(|place| !follows(place)).unwrap_or(most);
+        place..end
+    }
+
+    /// What the result of a rule leads to.
+    async fn conclude(
+        &mut self,
+        place: usize,
+        (at, read_at): (Timestamp, Timestamp),
+        evaluated: Result<Vector, String>,
+        took: Duration,
+    ) {
+        let begun = Instant::now();
+        let concluded = match evaluated {
+            Ok(elements) if self.rules[place].rule.record.is_some() => self.record(place, read_at, elements),
+            Ok(elements) => self.alert(place, at, elements).await,
+            Err(detail) => Err(detail),
+        };
+        self.counters.rule_evaluated(concluded.is_ok());
+        let error = concluded.as_ref().err().cloned();
+        let evaluation = Evaluation { at: Some(at), took: took + begun.elapsed(), error };
+        self.counters.rule_book.evaluated(&self.name, place, evaluation);
+        self.tell(place, concluded);
+        let watermark = &mut self.rules[place].watermark;
+        watermark.judged(read_at);
+        watermark.forget_before(read_at - FORGOTTEN_AFTER);
     }
 
     /// Evaluates the rules for which samples arrived that may prove them true.
@@ -114,7 +140,7 @@ impl Group {
             }
             let begun = self.tools.clock.now();
             // A failure is told when the interval meets it.
-            if let Ok(elements) = self.evaluate(place, at).await
+            if let Some((Ok(elements), _)) = self.evaluate(place..place + 1, at).await.next()
                 && !elements.is_empty()
             {
                 let (group, rule) = (self.name.clone(), place);
@@ -126,19 +152,21 @@ impl Group {
         }
     }
 
-    async fn evaluate(&self, place: usize, at: Timestamp) -> Result<Vector, String> {
-        let elements = match &self.rules[place].plan {
-            Ok(plan) => self.tools.query(Arc::clone(plan), at).await?,
-            Err(refusal) => return Err(refusal.clone()),
+    /// Evaluates some of the rules; for each the result and how long it took.
+    async fn evaluate(
+        &self,
+        places: Range<usize>,
+        at: Timestamp,
+    ) -> impl Iterator<Item = (Result<Vector, String>, Duration)> + use<> {
+        let plans = self.rules[places].iter().map(|rule| rule.plan.clone()).collect();
+        let (evaluated, limit) = (self.tools.queries(plans, at).await, self.limit);
+        let within = move |elements: Vector| match elements.len() {
+            count if count > limit => {
+                Err(format!("{count} elements are more than the group's limit of {limit}"))
+            }
+            _ => Ok(elements),
         };
-        if elements.len() > self.limit {
-            return Err(format!(
-                "{} elements are more than the group's limit of {}",
-                elements.len(),
-                self.limit
-            ));
-        }
-        Ok(elements)
+        evaluated.into_iter().map(move |(evaluated, took)| (evaluated.and_then(within), took))
     }
 
     fn record(&mut self, place: usize, at: Timestamp, elements: Vector) -> Result<(), String> {
@@ -180,5 +208,55 @@ impl Group {
         {
             tracing::warn!(group = self.name, rule = place, detail, "a rule cannot be evaluated");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::stage::{SetClock, instruments};
+
+    fn group(directory: &std::path::Path, rules: serde_json::Value) -> Group {
+        let clock = SetClock::at(Timestamp::from_millis(1_800_000_000_000));
+        let written = serde_json::json!({ "name": "g", "rules": rules });
+        let written: RuleGroup = serde_json::from_value(written).expect("it is a group");
+        Group::new(instruments(directory, &clock), Arc::default(), Span::ZERO, written)
+    }
+
+    #[tokio::test]
+    async fn a_rule_reads_what_an_earlier_one_recorded_at_the_same_instant() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let rules = serde_json::json!([
+            { "record": "a", "expr": "vector(1)" },
+            { "record": "b", "expr": "a + 1" },
+            { "record": "c", "expr": "a + b" },
+        ]);
+        let mut group = group(directory.path(), rules);
+        let at = group.tools.clock.now();
+        group.judge(at).await;
+        let plan = group.tools.plan("c").expect("it is PromQL");
+        let found = group.tools.query(plan, at).await.expect("it can be read");
+        assert_eq!(found.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [3.0]);
+    }
+
+    #[tokio::test]
+    async fn rules_are_evaluated_together_where_none_reads_what_another_writes() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let rules = serde_json::json!([
+            { "alert": "A", "expr": "up == 0" },
+            { "alert": "B", "expr": "up == 1" },
+            { "alert": "OfAlerts", "expr": "count(ALERTS) > 5" },
+            { "alert": "C", "expr": "up == 2" },
+            { "record": "r", "expr": "up" },
+            { "alert": "D", "expr": "r == 0" },
+            { "alert": "OfAnything", "expr": "count({job='a'}) > 5" },
+        ]);
+        let group = group(directory.path(), rules);
+        let (mut together, mut next) = (Vec::new(), 0);
+        while next < group.rules.len() {
+            together.push(group.independent_from(next));
+            next = group.independent_from(next).end;
+        }
+        assert_eq!(together, [0..2, 2..5, 5..6, 6..7]);
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use alerting::watermark::Watermark;
 use facts::configuration::Rule;
 use kernel::{Labels, Span, Timestamp};
-use promql::Plan;
+use promql::{METRIC_NAME, MatchOp, Matcher, Plan};
 
 use super::arrivals::Interest;
-use super::derived::Derived;
+use super::derived::{ALERTS, ALERTS_FOR_STATE, Derived};
 use crate::runtime::instruments::Vector;
 
 /// Off its interval, a rule takes at most this part of the time: one evaluation rests for so many times its length.
@@ -24,6 +24,8 @@ pub(crate) struct Compiled {
     pub(crate) watermark: Watermark,
     /// Whether it is judged when samples arrive.
     on_arrival: bool,
+    /// Whether it may read the series that alerting rules write.
+    pub(crate) may_read_alerts: bool,
     /// Whether its last evaluation failed, which was told.
     pub(crate) is_failing: bool,
     /// No evaluation off the interval before this.
@@ -41,12 +43,21 @@ impl Compiled {
             plan.selectors().iter().all(|selector| selector.offset == Span::ZERO && !selector.is_pinned)
         };
         let on_arrival = rule.alert.is_some() && rule.hold == Span::ZERO && plan.as_ref().is_ok_and(follows);
+        let is_elsewhere = |matcher: &Matcher| {
+            matcher.name() == METRIC_NAME
+                && matcher.op() == MatchOp::Equal
+                && ![ALERTS, ALERTS_FOR_STATE].contains(&matcher.value())
+        };
+        let may_read_alerts = plan.as_ref().is_ok_and(|plan| {
+            plan.selectors().iter().any(|selector| !selector.matchers.iter().any(is_elsewhere))
+        });
         Self {
             rule,
             place,
             plan,
             watermark: Watermark::default(),
             on_arrival,
+            may_read_alerts,
             is_failing: false,
             rests_until: Timestamp::default(),
             settled: None,
