@@ -1,7 +1,7 @@
 //! Deleting samples by matchers and range.
 //!
 //! In memory they go at once, and the log says so. In blocks they are marked beside the block, and go when it is
-//! merged next. A delete that is acknowledged survives what an acknowledged sample does; one that failed may have
+//! merged next. Starts go with their samples. A delete that is acknowledged survives what an acknowledged sample does; one that failed may have
 //! been done in part, and can be repeated.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use promql::{Matcher, TimeRange};
 
 use crate::block::{self, Block, BlockFault, Layout};
 use crate::disk::write_all;
+use crate::starts::Kind;
 use crate::wal::deleted_record;
 use crate::{LOCK, MaintenanceFault, MetricsStore};
 
@@ -36,7 +37,7 @@ impl MetricsStore {
         {
             // Appends hold the index until the log has their samples, so the log's order is that of memory.
             let index = self.index.write().expect(LOCK);
-            let series = index.select(matchers);
+            let series = index.select(matchers, Kind::All);
             let _ = self
                 .log
                 .enqueue(&deleted_record(&series, start_ms, end_ms))
@@ -63,7 +64,7 @@ impl MetricsStore {
         matchers: &[Matcher],
         (start_ms, end_ms): (i64, i64),
     ) -> Result<u64, MaintenanceFault> {
-        let series = block.select(matchers).map_err(MaintenanceFault::Block)?;
+        let series = block.select(matchers, Kind::All).map_err(MaintenanceFault::Block)?;
         if series.is_empty() {
             return Ok(0);
         }

@@ -10,6 +10,7 @@ use promql::{Matcher, TimeRange};
 
 use crate::limits::EXEMPLAR_BYTES_MAX;
 use crate::refusal::{Appended, Bound, RefusalReason, Refused, series_text};
+use crate::starts::{Kind, are_reserved};
 use crate::wal::RecordWriter;
 use crate::{AppendFault, LOCK, MetricsStore, SeriesRef};
 
@@ -85,7 +86,8 @@ impl MetricsStore {
             let index = self.index.read().expect(LOCK);
             let mut ring = self.exemplars.lock().expect(LOCK);
             for lent in batch {
-                let series = index.find_labels(lent.labels);
+                let labels = Some(lent.labels).filter(|labels| !are_reserved(labels));
+                let series = labels.and_then(|labels| index.find_labels(labels));
                 for exemplar in lent.exemplars {
                     let bytes: usize =
                         exemplar.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -120,7 +122,7 @@ impl MetricsStore {
     ) -> Vec<promql::SeriesExemplars> {
         let index = self.index.read().expect(LOCK);
         let mut wanted: Vec<SeriesRef> =
-            selectors.iter().flat_map(|matchers| index.select(matchers)).collect();
+            selectors.iter().flat_map(|matchers| index.select(matchers, Kind::Samples)).collect();
         wanted.sort_unstable();
         let mut by_series: BTreeMap<SeriesRef, Vec<promql::Exemplar>> = BTreeMap::new();
         for (series, exemplar) in self.exemplars.lock().expect(LOCK).iter() {

@@ -24,6 +24,7 @@
 //! - what is damaged is found by its checksum. In the log, before its torn end, it is a fault; a damaged block is set
 //!   aside under another name and reported, and the others are read without it; a query that meets damage fails and
 //!   names the file;
+//! - since when a sample counts is kept with it, where a writer says so, and read by whoever asks for it;
 //! - what was deleted with [`MetricsStore::delete`] is not read again, and leaves the disk at the next merge.
 //!
 //! Nothing here reads a clock: the runtime says when to [`sync`](MetricsStore::sync), [`retain`](MetricsStore::retain),
@@ -49,6 +50,7 @@ mod paged;
 mod refusal;
 mod snapshot;
 mod source;
+mod starts;
 mod store;
 mod wal;
 mod wire;
@@ -67,6 +69,7 @@ pub use maintain::{Checkpointed, Retained};
 pub use open::{OpenReport, TornEnd};
 pub use refusal::{Appended, RefusalReason, Refused, RefusedCounts};
 pub use snapshot::Snapshot;
+pub use starts::{RESERVED_LABEL, SeriesStarts};
 pub use store::{MetricsStore, Stats};
 pub use wal::Fsync;
 

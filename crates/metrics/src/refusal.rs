@@ -7,6 +7,7 @@ use kernel::{Refuse, Span, Timestamp};
 
 use crate::chunk::histograms::BUCKETS_MAX;
 use crate::limits::EXEMPLAR_BYTES_MAX;
+use crate::starts::RESERVED_LABEL;
 
 /// Why a sample is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +28,8 @@ pub enum RefusalReason {
     LabelNameLength,
     /// A label's value is too long.
     LabelValueTooLong,
+    /// Its series has the label that the store keeps for itself.
+    ReservedLabel,
     /// Its source has as many series as it may have.
     SourceSeries,
     /// A histogram's buckets are not what its spans say, or too many.
@@ -37,7 +40,7 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TooOld,
         Self::BeyondRetention,
         Self::TooManySeries,
@@ -46,6 +49,7 @@ impl RefusalReason {
         Self::LabelsNotSorted,
         Self::LabelNameLength,
         Self::LabelValueTooLong,
+        Self::ReservedLabel,
         Self::SourceSeries,
         Self::HistogramShape,
         Self::Exemplar,
@@ -62,6 +66,7 @@ impl RefusalReason {
             Self::LabelsNotSorted => "labels_not_sorted",
             Self::LabelNameLength => "label_name_length",
             Self::LabelValueTooLong => "label_value_too_long",
+            Self::ReservedLabel => "reserved_label",
             Self::SourceSeries => "source_series",
             Self::HistogramShape => "histogram_shape",
             Self::Exemplar => "exemplar",
@@ -170,6 +175,9 @@ impl Refuse for Refused {
             (RefusalReason::LabelValueTooLong, Bound::Count(max)) => {
                 format!("a label of `{series}` has a value longer than {max} bytes")
             }
+            (RefusalReason::ReservedLabel, _) => {
+                format!("`{series}` has the label {RESERVED_LABEL:?}, which the store keeps for itself")
+            }
             (RefusalReason::HistogramShape, _) => format!(
                 "the histogram of `{series}` at {at} has other buckets than its spans say, or more than {BUCKETS_MAX}"
             ),
@@ -197,7 +205,8 @@ impl Refuse for Refused {
             | RefusalReason::TooManyLabels
             | RefusalReason::LabelsNotSorted
             | RefusalReason::LabelNameLength
-            | RefusalReason::LabelValueTooLong => Some("correct the sender's labels".to_owned()),
+            | RefusalReason::LabelValueTooLong
+            | RefusalReason::ReservedLabel => Some("correct the sender's labels".to_owned()),
         }
     }
 }

@@ -83,7 +83,8 @@ impl Evaluation<'_> {
         let range =
             TimeRange::new(Timestamp::from_millis(from.saturating_add(1)), Timestamp::from_millis(to));
         let step = self.is_range().then(|| Span::from_millis(self.steps.step));
-        let selection = Selection::new(matchers, range).with_step(step);
+        let wants_starts = self.shared.settings.start_timestamps;
+        let selection = Selection::new(matchers, range).with_step(step).with_starts(wants_starts);
         self.budget().check_cancelled()?;
         // Samples are counted by the hundreds, so that threads do not wait for each other's counting.
         let (mut uncounted, mut uncounted_series) = (0, 0);

@@ -64,18 +64,27 @@ pub struct Selection<'a> {
     pub range: TimeRange,
     /// A hint for sources that can thin out samples: the distance of the query's steps; `None` for one instant.
     pub step: Option<Span>,
+    /// Whether the starts of samples are wanted, from a source that knows them; others need not be lent.
+    pub wants_starts: bool,
 }
 
 impl<'a> Selection<'a> {
     /// The samples in `range` of all series that match.
     pub const fn new(matchers: &'a [Matcher], range: TimeRange) -> Self {
-        Self { matchers, range, step: None }
+        Self { matchers, range, step: None, wants_starts: false }
     }
 
     /// With the distance between the query's steps as a hint.
     #[must_use]
     pub const fn with_step(mut self, step: Option<Span>) -> Self {
         self.step = step;
+        self
+    }
+
+    /// With the starts of samples, where they are wanted.
+    #[must_use]
+    pub const fn with_starts(mut self, wanted: bool) -> Self {
+        self.wants_starts = wanted;
         self
     }
 }

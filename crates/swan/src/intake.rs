@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use kernel::Refuse;
 use metrics::{AppendFault, Appended, MetricsStore};
-use web::ports::{Fault, Intake, Measured, Metadata, Samples, SeriesSamples, Taken};
+use tokio::sync::watch;
+use web::ports::{Fault, Intake, Measured, Metadata, Samples, SeriesSamples, Starts, Taken};
 
 use crate::clock::Clock;
 use crate::ports::{AHEAD_MAX, failed};
 use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::scrape::Book;
+use crate::runtime::supervisor::InForce;
 
 /// Takes everything that senders and targets say of series.
 pub(crate) struct IntakePort {
@@ -20,10 +22,13 @@ pub(crate) struct IntakePort {
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) book: Arc<Book>,
+    pub(crate) in_force: watch::Receiver<InForce>,
 }
 
 impl Intake for IntakePort {
     fn take(&self, source: &str, batch: &[Measured<'_>]) -> Result<Taken, Fault> {
+        // Before their samples, so that nobody reads a sample without its start.
+        let starts = self.take_starts(batch)?;
         let floats = batch.iter().filter(|measured| !measured.samples.is_empty());
         let floats: Vec<SeriesSamples<'_>> = floats
             .map(|measured| SeriesSamples { labels: measured.labels, samples: measured.samples })
@@ -37,7 +42,16 @@ impl Intake for IntakePort {
         };
         self.take_histograms(source, batch, &mut taken)?;
         self.take_exemplars(batch, &mut taken)?;
+        // A sample and its start are refused for one reason; it is told once.
+        if taken.refused == 0 {
+            taken.refused = starts.refused.total();
+            taken.first_refusal = starts.first_refused.map(|refused| refused.sentence());
+        }
         Ok(taken)
+    }
+
+    fn keeps_starts(&self) -> bool {
+        self.in_force.borrow().as_ref().is_some_and(|configuration| configuration.promql.start_timestamps)
     }
 
     fn note(&self, meanings: &[(&str, Metadata)]) {
@@ -49,6 +63,27 @@ impl IntakePort {
     /// The latest time that a sample may have.
     fn latest_ms(&self) -> i64 {
         (self.clock.now() + AHEAD_MAX).as_millis()
+    }
+
+    /// Keeps since when samples count, of those that are not ahead of the clock.
+    fn take_starts(&self, batch: &[Measured<'_>]) -> Result<Appended, Fault> {
+        let has_starts = |of: &Starts<'_>| !of.floats.is_empty() || !of.histograms.is_empty();
+        if !self.keeps_starts() || !batch.iter().any(|measured| has_starts(&measured.starts)) {
+            return Ok(Appended::default());
+        }
+        let latest_ms = self.latest_ms();
+        let is_early = |starts: &[(i64, i64)]| starts.iter().any(|(at_ms, _)| *at_ms > latest_ms);
+        let starts: Vec<metrics::SeriesStarts<'_>> = batch
+            .iter()
+            .filter(|measured| has_starts(&measured.starts))
+            .filter(|Measured { starts, .. }| !is_early(starts.floats) && !is_early(starts.histograms))
+            .map(|Measured { labels, starts, .. }| metrics::SeriesStarts {
+                labels,
+                floats: starts.floats,
+                histograms: starts.histograms,
+            })
+            .collect();
+        self.store.append_starts(&starts).map_err(|fault| failed("write samples", &fault))
     }
 
     fn take_histograms(&self, source: &str, batch: &[Measured<'_>], taken: &mut Taken) -> Result<(), Fault> {

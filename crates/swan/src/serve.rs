@@ -184,6 +184,7 @@ impl Parts {
             arrivals: Arc::clone(&tools.arrivals),
             clock: Arc::clone(&self.clock),
             book: Arc::clone(&book),
+            in_force: self.in_force.clone(),
         });
         let scraping = ScrapeTools {
             instruments: tools.clone(),

@@ -121,6 +121,18 @@ pub struct Measured<'a> {
     pub histograms: &'a [(i64, promql::Histogram)],
     /// Examples of what was counted.
     pub exemplars: &'a [Exemplar<'a>],
+    /// Since when what was counted is counted.
+    pub starts: Starts<'a>,
+}
+
+/// Since when samples count: for each of which that is known its timestamp, and its start, both in milliseconds since
+/// the epoch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Starts<'a> {
+    /// Of floats.
+    pub floats: &'a [(i64, i64)],
+    /// Of histograms.
+    pub histograms: &'a [(i64, i64)],
 }
 
 /// An example of what a series counted.
@@ -157,6 +169,11 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// When the log cannot be written; then nothing of the batch was acknowledged.
     fn take(&self, source: &str, batch: &[Measured<'_>]) -> Result<Taken, Fault>;
+
+    /// Whether it keeps since when samples count; where it does not, nobody needs to say so.
+    fn keeps_starts(&self) -> bool {
+        false
+    }
 
     /// Notes what metrics mean. It is bounded and may be forgotten.
     fn note(&self, meanings: &[(&str, Metadata)]);

@@ -11,6 +11,7 @@ use crate::config::SourceLimits;
 use crate::index::{BorrowedLabels, Gathered, Index, SourceId, hash_labels};
 use crate::limits::LABEL_NAME_BYTES_MAX;
 use crate::refusal::{Bound, RefusalReason};
+use crate::starts::{STARTS, are_reserved};
 use crate::wal::RecordWriter;
 use crate::{LOCK, LogFault, MetricsStore, SeriesRef};
 
@@ -19,6 +20,18 @@ pub(super) trait Lent<'a> {
     fn labels(&self) -> &'a BorrowedLabels<'a>;
     fn len(&self) -> usize;
     fn timestamps(&self) -> impl Iterator<Item = i64>;
+
+    /// The labels that the writer gave.
+    #[inline]
+    fn given_labels(&self) -> &'a BorrowedLabels<'a> {
+        self.labels()
+    }
+
+    /// Whether no series is looked up or made for it, because the writer gave the label that is not its own to give.
+    #[inline]
+    fn is_forbidden(&self) -> bool {
+        are_reserved(self.given_labels())
+    }
 }
 
 /// A series of the batch on its way through the steps.
@@ -65,9 +78,9 @@ impl<'a, L: Lent<'a>> Batch<'a, L> {
 
     /// Sets the labels without empty values aside, where there are any. Labels that cannot be taken stay as they are.
     fn strip(&mut self, number: u32) {
-        let labels = self.lent[number as usize].labels();
-        if labels.iter().any(|(_, value)| value.is_empty()) && check(labels, &SourceLimits::default()).is_ok()
-        {
+        let (labels, given) =
+            (self.lent[number as usize].labels(), self.lent[number as usize].given_labels());
+        if given.iter().any(|(_, value)| value.is_empty()) && check(given, &SourceLimits::default()).is_ok() {
             let stripped = labels.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
             self.stripped.insert(number, stripped);
         }
@@ -88,7 +101,12 @@ impl MetricsStore {
         let mut missing = false;
         let mut before: Option<(SeriesRef, u32)> = None;
         for item in &mut items {
-            let labels = batch.lent[item.number as usize].labels();
+            let lent = &batch.lent[item.number as usize];
+            if lent.is_forbidden() {
+                missing = true;
+                continue;
+            }
+            let labels = lent.labels();
             let neighbour = |(series, number)| index.neighbour(series, batch.labels(number), labels);
             item.series = before.and_then(neighbour).or_else(|| {
                 batch.strip(item.number);
@@ -114,7 +132,8 @@ impl MetricsStore {
         refusals: &mut Refusals,
     ) -> Result<RwLockReadGuard<'_, Index>, LogFault> {
         let policy = self.policy();
-        let (limits, series_max) = (policy.limits_of(source), policy.series_max);
+        let limits = if source == STARTS { SourceLimits::default() } else { policy.limits_of(source) };
+        let series_max = policy.series_max;
         let mut index = self.index.write().expect(LOCK);
         let id = index.source_id(source);
         let mut making = Making {
@@ -130,7 +149,8 @@ impl MetricsStore {
             let labels = batch.labels(item.number);
             let hash = hash_labels(labels, &mut making.scratch);
             // Looked up again: another thread may have made it, or it may have left, since the lock was released.
-            item.series = index.find(hash, labels);
+            let is_forbidden = batch.lent[item.number as usize].is_forbidden();
+            item.series = if is_forbidden { None } else { index.find(hash, labels) };
             if item.series.is_none() {
                 self.make(&mut index, hash, batch, (&mut *item, before), &mut making, refusals);
             }
@@ -159,7 +179,7 @@ impl MetricsStore {
         let mut refuse = |reason, bound| {
             refusals.add(item.number, reason, lent.len(), lent.timestamps().next(), bound);
         };
-        if let Err((reason, bound)) = check(lent.labels(), &making.limits) {
+        if let Err((reason, bound)) = check(lent.given_labels(), &making.limits) {
             refuse(reason, bound);
             item.is_refused = true;
             return;
@@ -192,6 +212,9 @@ fn check(labels: &BorrowedLabels<'_>, limits: &SourceLimits) -> Result<(), (Refu
     let name_max = limits.label_name_bytes_max.min(LABEL_NAME_BYTES_MAX);
     let value_max = limits.label_value_bytes_max.min(LABEL_VALUE_BYTES_MAX);
     let max = limits.labels_max.min(LABELS_MAX);
+    if are_reserved(labels) {
+        return Err((RefusalReason::ReservedLabel, Bound::None));
+    }
     let mut before = "";
     let mut count = 0;
     for (name, value) in labels {

@@ -22,6 +22,7 @@ use crate::head::{Shard, Taken, place};
 use crate::index::BorrowedLabels;
 use crate::limits::{ENTRY_SAMPLES_MAX, SHARDS};
 use crate::refusal::{Appended, Bound, RefusalReason, Refused, series_text};
+use crate::starts::STARTS;
 use crate::wal::{RecordWriter, Ticket};
 use crate::{AppendFault, LogFault, MetricsStore, SeriesRef};
 
@@ -46,6 +47,44 @@ impl<'a> Lent<'a> for SeriesSamples<'a> {
 
     fn timestamps(&self) -> impl Iterator<Item = i64> {
         self.samples.iter().map(|(at_ms, _)| *at_ms)
+    }
+}
+
+/// Floats, be they samples or starts.
+trait Floats<'a>: Lent<'a> {
+    fn floats(&self) -> &'a [(i64, f64)];
+}
+
+impl<'a> Floats<'a> for SeriesSamples<'a> {
+    fn floats(&self) -> &'a [(i64, f64)] {
+        self.samples
+    }
+}
+
+/// Starts of samples, under the labels of a companion.
+struct Companion<'a>(SeriesSamples<'a>);
+
+impl<'a> Lent<'a> for Companion<'a> {
+    fn labels(&self) -> &'a BorrowedLabels<'a> {
+        self.0.labels
+    }
+
+    fn given_labels(&self) -> &'a BorrowedLabels<'a> {
+        &self.0.labels[1..]
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn timestamps(&self) -> impl Iterator<Item = i64> {
+        self.0.timestamps()
+    }
+}
+
+impl<'a> Floats<'a> for Companion<'a> {
+    fn floats(&self) -> &'a [(i64, f64)] {
+        self.0.samples
     }
 }
 
@@ -92,6 +131,12 @@ impl MetricsStore {
         self.store(source, batch, Self::take)
     }
 
+    /// Stores starts, under the labels of companions: the reserved one, and those that the writer gave.
+    pub(crate) fn append_companions(&self, batch: &[SeriesSamples<'_>]) -> Result<Appended, AppendFault> {
+        let batch: Vec<Companion<'_>> = batch.iter().copied().map(Companion).collect();
+        self.store(STARTS, &batch, Self::take)
+    }
+
     /// Takes a batch through its steps.
     fn store<'a, L: Lent<'a>>(
         &self,
@@ -115,15 +160,17 @@ impl MetricsStore {
             self.old.fetch_add(refusals.old, Ordering::Relaxed);
         }
         let appended = refusals.finish(batch);
-        self.stored.fetch_add(appended.stored, Ordering::Relaxed);
+        if source != STARTS {
+            self.stored.fetch_add(appended.stored, Ordering::Relaxed);
+        }
         self.refused.add(&appended.refused);
         Ok(appended)
     }
 
     /// Puts the samples into the head and hands them to the log.
-    fn take<'a>(
+    fn take<'a, L: Floats<'a>>(
         &self,
-        batch: &Batch<'a, SeriesSamples<'a>>,
+        batch: &Batch<'a, L>,
         refusals: &mut Refusals,
     ) -> Result<Option<Ticket>, LogFault> {
         let (order, ends) = by_shard(&batch.items);
@@ -143,7 +190,7 @@ impl MetricsStore {
                 let lent = &batch.lent[item.number as usize];
                 match item.series {
                     Some(series) => {
-                        let samples = (item.number, series, lent.samples);
+                        let samples = (item.number, series, lent.floats());
                         self.take_item(samples, &mut locked, &mut records, refusals);
                     }
                     None => self.refuse_before_floor(item, lent, refusals),

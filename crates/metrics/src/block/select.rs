@@ -5,11 +5,25 @@ use promql::Matcher;
 use super::footer::{Extent, NameEntry};
 use super::{Block, BlockFault};
 use crate::index::{intersect, positive_literals, subtract, unite};
+use crate::starts::{Kind, RESERVED_LABEL};
 use crate::wire::Cursor;
 
 impl Block {
-    /// The series that all matchers mean, by number.
-    pub(crate) fn select(&self, matchers: &[Matcher]) -> Result<Vec<u32>, BlockFault> {
+    /// The series of this kind that all matchers mean, by number.
+    pub(crate) fn select(&self, matchers: &[Matcher], kind: Kind) -> Result<Vec<u32>, BlockFault> {
+        let has_starts = self.name(RESERVED_LABEL).is_some();
+        if kind == Kind::Starts && !has_starts {
+            return Ok(Vec::new());
+        }
+        let mut found = self.select_all(matchers)?;
+        if kind != Kind::All && has_starts && !found.is_empty() {
+            let starts = self.lists_where(RESERVED_LABEL, |_| true)?;
+            if kind == Kind::Starts { intersect(&mut found, &starts) } else { subtract(&mut found, &starts) }
+        }
+        Ok(found)
+    }
+
+    fn select_all(&self, matchers: &[Matcher]) -> Result<Vec<u32>, BlockFault> {
         let (mut required, excluding): (Vec<_>, Vec<_>) =
             matchers.iter().partition(|matcher| !matcher.matches_absent());
         required.sort_by_key(|matcher| positive_literals(matcher).map_or(usize::MAX, <[String]>::len));

@@ -12,10 +12,32 @@ use promql::Matcher;
 use super::postings::{intersect, subtract, unite};
 use super::{Index, Pair};
 use crate::SeriesRef;
+use crate::starts::{Kind, RESERVED_LABEL};
 
 impl Index {
-    /// The series that all matchers mean, by ref.
-    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<SeriesRef> {
+    /// The series of this kind that all matchers mean, by ref.
+    pub(crate) fn select(&self, matchers: &[Matcher], kind: Kind) -> Vec<SeriesRef> {
+        let has_starts = !self.pairs_named(RESERVED_LABEL).is_empty();
+        if kind == Kind::Starts && !has_starts {
+            return Vec::new();
+        }
+        let mut found = self.select_all(matchers);
+        if kind != Kind::All && has_starts {
+            self.keep_kind(&mut found, kind == Kind::Starts);
+        }
+        found.into_iter().map(SeriesRef).collect()
+    }
+
+    /// Keeps the starts, or what is no starts.
+    fn keep_kind(&self, found: &mut Vec<u32>, are_starts: bool) {
+        let name = self.symbols.find(RESERVED_LABEL);
+        found.retain(|series| {
+            let first = self.pairs_of(SeriesRef(*series)).first();
+            first.is_some_and(|pair| Some(self.pairs.get(*pair).name) == name) == are_starts
+        });
+    }
+
+    fn select_all(&self, matchers: &[Matcher]) -> Vec<u32> {
         let (mut required, excluding): (Vec<_>, Vec<_>) =
             matchers.iter().partition(|matcher| !matcher.matches_absent());
         required.sort_by_cached_key(|matcher| self.cost(matcher));
@@ -37,7 +59,7 @@ impl Index {
         for matcher in excluding {
             self.narrow(&mut found, matcher, |found| subtract(found, &self.unlisted(matcher)));
         }
-        found.into_iter().map(SeriesRef).collect()
+        found
     }
 
     fn pairs_named(&self, name: &str) -> &[Pair] {
@@ -138,7 +160,7 @@ mod tests {
                 let labels = index.labels(*series).unwrap();
                 matchers.iter().all(|matcher| matcher.matches_labels(&labels))
             }).collect();
-            prop_assert_eq!(index.select(&matchers), expected, "{:?}", matchers);
+            prop_assert_eq!(index.select(&matchers, Kind::Samples), expected, "{:?}", matchers);
         }
     }
 }

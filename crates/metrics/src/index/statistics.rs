@@ -3,11 +3,12 @@
 use promql::METRIC_NAME;
 
 use super::Index;
+use crate::starts::RESERVED_LABEL;
 
 /// How many of each kind are told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cardinality {
-    /// Series in memory.
+    /// Series in memory; those that have the starts of others are counted, here and below.
     pub series: u64,
     /// Pairs of a label's name and a value in memory.
     pub label_pairs: u64,
@@ -29,6 +30,9 @@ impl Index {
         let mut told = Cardinality { series: self.len() as u64, ..Cardinality::default() };
         for (name, pairs) in self.pairs.names() {
             let text = self.symbols.text(name);
+            if text == RESERVED_LABEL {
+                continue;
+            }
             told.label_pairs += pairs.len() as u64;
             told.values_by_label.push((text.to_owned(), pairs.len() as u64));
             let mut bytes = 0;

@@ -15,6 +15,7 @@ use super::memory::InMemory;
 use super::{Each, lend};
 use crate::block::{Block, BlockFault, ChunkReader, PAGE_SERIES, SeriesPage, Values};
 use crate::head::{Found, Reading};
+use crate::starts::Kind;
 use crate::{LOCK, MetricsStore, SeriesRef};
 
 /// The labels of a series of a block.
@@ -103,7 +104,7 @@ impl MetricsStore {
         &self,
         blocks: &[Arc<Block>],
         in_memory: &[SeriesRef],
-        matchers: &[Matcher],
+        wanted: (&[Matcher], Kind),
         reading: Reading,
     ) -> Result<Joined, BlockFault> {
         let mut by_hash: HashMap<u64, u32, BuildHasherDefault<AsItIs>> = HashMap::default();
@@ -113,7 +114,7 @@ impl MetricsStore {
         };
         let mut joined = Joined { blocks: Vec::new(), memory: Vec::new(), count: 0 };
         for block in blocks {
-            joined.blocks.push(places_in(block, matchers, reading, &mut place_of)?);
+            joined.blocks.push(places_in(block, wanted, reading, &mut place_of)?);
         }
         {
             let index = self.index.read().expect(LOCK);
@@ -132,13 +133,13 @@ impl MetricsStore {
 /// The series of a block that match and may have a sample in the range.
 fn places_in(
     block: &Block,
-    matchers: &[Matcher],
+    (matchers, kind): (&[Matcher], Kind),
     reading: Reading,
     place_of: &mut impl FnMut(u64) -> u32,
 ) -> Result<(Places, bool), BlockFault> {
     let (mut page, mut loaded) = (SeriesPage::default(), None);
     let (mut places, mut wanted, mut span) = (Places::new(), 0, (u64::MAX, 0));
-    for series in block.select(matchers)? {
+    for series in block.select(matchers, kind)? {
         let (number, at) = (series as usize / PAGE_SERIES, series as usize % PAGE_SERIES);
         if loaded != Some(number) {
             block.page(number, &mut page)?;

@@ -11,6 +11,7 @@
 mod hints;
 mod joined;
 mod memory;
+mod starts;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -23,8 +24,10 @@ use promql::{LabelView, Lent, Matcher, Selected, Selection, SeriesSource, Source
 use crate::block::{Block, BlockFault, Layout, PAGE_SERIES, SeriesPage, Values};
 use crate::head::{Found, Reading};
 use crate::limits::SELECT_SERIES_PER_PART;
+use crate::starts::Kind;
 use crate::{LOCK, MetricsStore, SeriesRef};
 use joined::Joined;
+use starts::{Aligned, Starts};
 
 /// Who is handed series.
 type Each<'e> = dyn FnMut(Lent<'_>) -> ControlFlow<()> + 'e;
@@ -36,6 +39,8 @@ struct Planned {
     in_memory: Vec<SeriesRef>,
     blocks: Vec<Arc<Block>>,
     joined: Option<Joined>,
+    /// Since when what is selected counts, where somebody asks and something says so.
+    starts: Option<Starts>,
     /// What leaves memory meanwhile is still there for whoever reads by this layout.
     _layout: Arc<Layout>,
 }
@@ -54,20 +59,31 @@ impl MetricsStore {
     }
 
     fn plan_reading(&self, selection: &Selection<'_>) -> Result<Planned, SourceFault> {
+        let starts = if selection.wants_starts { self.starts_of(selection)? } else { None };
+        Ok(Planned { starts, ..self.plan_kind(selection, Kind::Samples)? })
+    }
+
+    fn plan_kind(&self, selection: &Selection<'_>, kind: Kind) -> Result<Planned, SourceFault> {
         // Before memory is looked at.
         let layout = self.layout();
         let reading = self.reading(&layout, selection.range);
-        let mut planned =
-            Planned { reading, in_memory: Vec::new(), blocks: Vec::new(), joined: None, _layout: layout };
+        let mut planned = Planned {
+            reading,
+            in_memory: Vec::new(),
+            blocks: Vec::new(),
+            joined: None,
+            starts: None,
+            _layout: layout,
+        };
         if reading.start_ms > reading.end_ms {
             return Ok(planned);
         }
         let overlapping =
             planned._layout.blocks.iter().filter(|block| block.overlaps(reading.start_ms, reading.end_ms));
         planned.blocks = overlapping.cloned().collect();
-        planned.in_memory = self.index.read().expect(LOCK).select(selection.matchers);
+        planned.in_memory = self.index.read().expect(LOCK).select(selection.matchers, kind);
         if !planned.blocks.is_empty() {
-            let joined = self.join(&planned.blocks, &planned.in_memory, selection.matchers, reading);
+            let joined = self.join(&planned.blocks, &planned.in_memory, (selection.matchers, kind), reading);
             planned.joined =
                 Some(joined.map_err(|fault| SourceFault::Select(Box::new(self.noticed(fault))))?);
         }
@@ -75,6 +91,17 @@ impl MetricsStore {
     }
 
     fn read_planned(
+        &self,
+        planned: &Planned,
+        places: std::ops::Range<usize>,
+        each: &mut Each<'_>,
+    ) -> Result<(), SourceFault> {
+        let Some(starts) = &planned.starts else { return self.read_samples(planned, places, each) };
+        let mut aligned = Aligned::default();
+        self.read_samples(planned, places, &mut |lent| each(starts.lend(lent, &mut aligned)))
+    }
+
+    fn read_samples(
         &self,
         planned: &Planned,
         places: std::ops::Range<usize>,
@@ -107,7 +134,7 @@ impl MetricsStore {
         let mut found = Found::default();
         {
             let index = self.index.read().expect(LOCK);
-            for series in index.select(matchers) {
+            for series in index.select(matchers, Kind::Samples) {
                 let is_present = self.head.look(series, |samples| samples.has_sample(reading, &mut found));
                 if is_present == Some(true) {
                     each(&memory::InMemory { index: &index, pairs: index.pairs_of(series) });
@@ -130,7 +157,7 @@ fn each_present_in(
     each: &mut dyn FnMut(&dyn LabelView),
 ) -> Result<(), BlockFault> {
     let (mut page, mut values, mut loaded) = (SeriesPage::default(), Values::default(), None);
-    for series in block.select(matchers)? {
+    for series in block.select(matchers, Kind::Samples)? {
         let (number, place) = (series as usize / PAGE_SERIES, series as usize % PAGE_SERIES);
         if loaded != Some(number) {
             block.page(number, &mut page)?;
@@ -160,7 +187,8 @@ impl SeriesSource for MetricsStore {
             let labels = lent.labels.to_labels();
             each(
                 Selected::new(&labels, lent.timestamps, lent.values)
-                    .with_histograms(lent.histogram_timestamps, lent.histograms),
+                    .with_histograms(lent.histogram_timestamps, lent.histograms)
+                    .with_starts(lent.starts, lent.histogram_starts),
             )
         })
     }

@@ -13,6 +13,7 @@ mod limited;
 mod model_disk;
 mod modelled;
 mod queried;
+mod started;
 mod turmoil_disk;
 
 use std::borrow::Borrow;

@@ -120,6 +120,11 @@ impl<'a> Batch<'a> {
         self.samples.len()
     }
 
+    /// Samples of all series that were kept whose sender says since when they count.
+    pub fn starts_count(&self) -> usize {
+        self.starts.len()
+    }
+
     /// Native histograms of all series that were kept.
     pub fn histograms_count(&self) -> usize {
         self.histograms.len()

@@ -27,6 +27,7 @@ mod replay;
 mod rule_tests;
 mod scraping;
 mod shop;
+mod start_timestamps;
 mod storage;
 mod swan;
 mod team;

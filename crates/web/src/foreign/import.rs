@@ -19,7 +19,7 @@ use crate::body::Unpacked;
 use crate::doors::Doorway;
 use crate::limits::{EXTRA_LABELS_MAX, IMPORTED_SAMPLES_MAX};
 use crate::native;
-use crate::ports::{Exemplar, Measured, Metadata, Ports};
+use crate::ports::{Exemplar, Measured, Metadata, Ports, Starts};
 
 pub(super) fn routes() -> Router<Doorway> {
     Router::new().route("/api/v1/import/prometheus", post(import))
@@ -224,6 +224,7 @@ impl Rows {
                 samples: &row.samples,
                 histograms: &row.histograms,
                 exemplars,
+                starts: Starts::default(),
             })
             .collect();
         take(&batch)

@@ -21,7 +21,7 @@ use crate::answer::{Error, Result};
 use crate::body::Raw;
 use crate::doors::Doorway;
 use crate::native;
-use crate::ports::{Exemplar, Measured, Metadata, Ports, Taken};
+use crate::ports::{Exemplar, Measured, Metadata, Ports, Starts, Taken};
 
 pub(super) fn routes() -> Router<Doorway> {
     Router::new().route("/api/v1/write", post(write))
@@ -87,7 +87,8 @@ fn store(ports: &Ports, source: &str, version: Version, body: &[u8]) -> Response
 
 /// Keeps what can be kept; what was, and what the sender hears.
 fn store_batch(ports: &Ports, source: &str, batch: &Batch<'_>) -> (Taken, Response) {
-    let taken = match ports.intake.take(source, &measured(batch).all()) {
+    let starts = StartsOf::read(batch, ports.intake.keeps_starts());
+    let taken = match ports.intake.take(source, &measured(batch).all(&starts)) {
         Ok(taken) => taken,
         Err(fault) => return (Taken::default(), Error::from(fault).into_response()),
     };
@@ -136,9 +137,9 @@ fn measured<'b>(batch: &'b Batch<'_>) -> Extras<'b, 'b> {
 }
 
 impl<'b> Extras<'b, 'b> {
-    fn all(&self) -> Vec<Measured<'_>> {
+    fn all<'s>(&'s self, starts: &'s StartsOf) -> Vec<Measured<'s>> {
         let (mut histograms, mut exemplars) = (self.histograms.as_slice(), self.exemplars.as_slice());
-        let series = self.batch.series().map(|series| {
+        let series = self.batch.series().enumerate().map(|(number, series)| {
             let (own, rest) = histograms.split_at(series.histograms().len());
             histograms = rest;
             let (examples, rest) = exemplars.split_at(series.exemplars().len());
@@ -148,9 +149,44 @@ impl<'b> Extras<'b, 'b> {
                 samples: series.samples(),
                 histograms: own,
                 exemplars: examples,
+                starts: starts.of(number),
             }
         });
         series.collect()
+    }
+}
+
+/// Since when the samples of each series of a batch count.
+#[derive(Default)]
+struct StartsOf {
+    all: Vec<(i64, i64)>,
+    /// Where in `all` the starts of each series' floats end, and those of its histograms; empty where there are none.
+    ends: Vec<(usize, usize)>,
+}
+
+impl StartsOf {
+    /// What the batch says, where it is wanted.
+    fn read(batch: &Batch<'_>, wanted: bool) -> Self {
+        let mut starts = Self::default();
+        if !wanted || batch.starts_count() + batch.histograms_count() == 0 {
+            return starts;
+        }
+        for series in batch.series() {
+            for (number, (at_ms, _)) in series.samples().iter().enumerate() {
+                starts.all.extend(series.start_ms(number).map(|start_ms| (*at_ms, start_ms)));
+            }
+            let of_floats = starts.all.len();
+            let known = series.histograms().iter().filter(|histogram| histogram.start_ms != 0);
+            starts.all.extend(known.map(|histogram| (histogram.at_ms, histogram.start_ms)));
+            starts.ends.push((of_floats, starts.all.len()));
+        }
+        starts
+    }
+
+    fn of(&self, series: usize) -> Starts<'_> {
+        let Some((of_floats, end)) = self.ends.get(series).copied() else { return Starts::default() };
+        let from = series.checked_sub(1).map_or(0, |before| self.ends[before].1);
+        Starts { floats: &self.all[from..of_floats], histograms: &self.all[of_floats..end] }
     }
 }
 

@@ -11,7 +11,7 @@ use signals::exposition::{Entry, Protocol};
 use signals::histogram::Histogram;
 use tokio::sync::watch;
 use web::native;
-use web::ports::{Exemplar, Fault, Measured, Metadata, Taken};
+use web::ports::{Exemplar, Fault, Measured, Metadata, Starts, Taken};
 
 use super::ScrapeTools;
 use super::access::Access;
@@ -333,6 +333,7 @@ impl<'w> Rows<'w> {
                 samples: row.sample.as_slice(),
                 histograms: row.histogram.as_slice(),
                 exemplars: &row.exemplars,
+                starts: Starts::default(),
             });
         take(&measured.collect::<Vec<_>>())
     }

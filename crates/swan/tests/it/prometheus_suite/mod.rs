@@ -8,8 +8,8 @@
 mod judged;
 #[path = "../../../../promql/tests/script/mod.rs"]
 #[expect(dead_code, reason = "this is where the engine's own tests of the same scripts are run")]
-mod script;
-mod written;
+pub(crate) mod script;
+pub(crate) mod written;
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,7 @@ use super::script::{Loaded, LoadedSample, Written};
 use crate::http::Caller;
 
 /// Sends the series, all of which have to be taken.
-pub(super) fn send(to: &Caller, all: &[Loaded]) -> Result<(), String> {
+pub(crate) fn send(to: &Caller, all: &[Loaded]) -> Result<(), String> {
     let body = snap::raw::Encoder::new().compress_vec(&request(all)).unwrap();
     let sender =
         to.clone().header("Content-Encoding", "snappy").header("X-Prometheus-Remote-Write-Version", "2.0.0");
