@@ -45,7 +45,7 @@ impl MetricsStore {
         source: &str,
         batch: &[SeriesHistograms<'_>],
     ) -> Result<Appended, AppendFault> {
-        self.store(source, batch, Self::take_histograms)
+        self.store(source, Batch::new(batch), Self::take_histograms)
     }
 
     fn take_histograms<'a>(

@@ -11,7 +11,7 @@ use crate::config::SourceLimits;
 use crate::index::{BorrowedLabels, Gathered, Index, SourceId, hash_labels};
 use crate::limits::LABEL_NAME_BYTES_MAX;
 use crate::refusal::{Bound, RefusalReason};
-use crate::starts::{STARTS, are_reserved};
+use crate::starts::are_reserved;
 use crate::wal::RecordWriter;
 use crate::{LOCK, LogFault, MetricsStore, SeriesRef};
 
@@ -20,18 +20,6 @@ pub(super) trait Lent<'a> {
     fn labels(&self) -> &'a BorrowedLabels<'a>;
     fn len(&self) -> usize;
     fn timestamps(&self) -> impl Iterator<Item = i64>;
-
-    /// The labels that the writer gave.
-    #[inline]
-    fn given_labels(&self) -> &'a BorrowedLabels<'a> {
-        self.labels()
-    }
-
-    /// Whether no series is looked up or made for it, because the writer gave the label that is not its own to give.
-    #[inline]
-    fn is_forbidden(&self) -> bool {
-        are_reserved(self.given_labels())
-    }
 }
 
 /// A series of the batch on its way through the steps.
@@ -46,6 +34,8 @@ pub(super) struct Item {
 pub(super) struct Batch<'a, L> {
     pub(super) lent: &'a [L],
     pub(super) items: Vec<Item>,
+    /// Whether these are starts, which alone have the reserved label, before those that the writer gave.
+    pub(super) are_starts: bool,
     /// Labels of the few items that came with empty values, without those.
     stripped: BTreeMap<u32, Vec<(&'a str, &'a str)>>,
 }
@@ -63,7 +53,11 @@ struct Making<'m> {
 impl<'a, L: Lent<'a>> Batch<'a, L> {
     pub(super) fn new(lent: &'a [L]) -> Self {
         let items = (0..).zip(lent).map(|(number, _)| Item { series: None, number, is_refused: false });
-        Self { lent, items: items.collect(), stripped: BTreeMap::new() }
+        Self { lent, items: items.collect(), are_starts: false, stripped: BTreeMap::new() }
+    }
+
+    pub(super) fn of_starts(lent: &'a [L]) -> Self {
+        Self { are_starts: true, ..Self::new(lent) }
     }
 
     #[inline]
@@ -76,10 +70,19 @@ impl<'a, L: Lent<'a>> Batch<'a, L> {
         self.lent[number as usize].labels()
     }
 
+    /// The labels that the writer gave.
+    fn given_labels(&self, number: u32) -> &'a BorrowedLabels<'a> {
+        &self.lent[number as usize].labels()[usize::from(self.are_starts)..]
+    }
+
+    /// Whether no series is looked up or made for it, because the writer gave the label that is not its own to give.
+    fn is_forbidden(&self, number: u32) -> bool {
+        are_reserved(self.given_labels(number))
+    }
+
     /// Sets the labels without empty values aside, where there are any. Labels that cannot be taken stay as they are.
     fn strip(&mut self, number: u32) {
-        let (labels, given) =
-            (self.lent[number as usize].labels(), self.lent[number as usize].given_labels());
+        let (labels, given) = (self.lent[number as usize].labels(), self.given_labels(number));
         if given.iter().any(|(_, value)| value.is_empty()) && check(given, &SourceLimits::default()).is_ok() {
             let stripped = labels.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
             self.stripped.insert(number, stripped);
@@ -99,14 +102,14 @@ impl MetricsStore {
         let mut scratch = Gathered::new();
         let index = self.index.read().expect(LOCK);
         let mut missing = false;
+        let has_starts = index.has_starts();
         let mut before: Option<(SeriesRef, u32)> = None;
         for item in &mut items {
-            let lent = &batch.lent[item.number as usize];
-            if lent.is_forbidden() {
+            if has_starts && batch.is_forbidden(item.number) {
                 missing = true;
                 continue;
             }
-            let labels = lent.labels();
+            let labels = batch.lent[item.number as usize].labels();
             let neighbour = |(series, number)| index.neighbour(series, batch.labels(number), labels);
             item.series = before.and_then(neighbour).or_else(|| {
                 batch.strip(item.number);
@@ -132,7 +135,7 @@ impl MetricsStore {
         refusals: &mut Refusals,
     ) -> Result<RwLockReadGuard<'_, Index>, LogFault> {
         let policy = self.policy();
-        let limits = if source == STARTS { SourceLimits::default() } else { policy.limits_of(source) };
+        let limits = if batch.are_starts { SourceLimits::default() } else { policy.limits_of(source) };
         let series_max = policy.series_max;
         let mut index = self.index.write().expect(LOCK);
         let id = index.source_id(source);
@@ -149,8 +152,7 @@ impl MetricsStore {
             let labels = batch.labels(item.number);
             let hash = hash_labels(labels, &mut making.scratch);
             // Looked up again: another thread may have made it, or it may have left, since the lock was released.
-            let is_forbidden = batch.lent[item.number as usize].is_forbidden();
-            item.series = if is_forbidden { None } else { index.find(hash, labels) };
+            item.series = if batch.is_forbidden(item.number) { None } else { index.find(hash, labels) };
             if item.series.is_none() {
                 self.make(&mut index, hash, batch, (&mut *item, before), &mut making, refusals);
             }
@@ -179,7 +181,7 @@ impl MetricsStore {
         let mut refuse = |reason, bound| {
             refusals.add(item.number, reason, lent.len(), lent.timestamps().next(), bound);
         };
-        if let Err((reason, bound)) = check(lent.given_labels(), &making.limits) {
+        if let Err((reason, bound)) = check(batch.given_labels(item.number), &making.limits) {
             refuse(reason, bound);
             item.is_refused = true;
             return;

@@ -50,44 +50,6 @@ impl<'a> Lent<'a> for SeriesSamples<'a> {
     }
 }
 
-/// Floats, be they samples or starts.
-trait Floats<'a>: Lent<'a> {
-    fn floats(&self) -> &'a [(i64, f64)];
-}
-
-impl<'a> Floats<'a> for SeriesSamples<'a> {
-    fn floats(&self) -> &'a [(i64, f64)] {
-        self.samples
-    }
-}
-
-/// Starts of samples, under the labels of a companion.
-struct Companion<'a>(SeriesSamples<'a>);
-
-impl<'a> Lent<'a> for Companion<'a> {
-    fn labels(&self) -> &'a BorrowedLabels<'a> {
-        self.0.labels
-    }
-
-    fn given_labels(&self) -> &'a BorrowedLabels<'a> {
-        &self.0.labels[1..]
-    }
-
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn timestamps(&self) -> impl Iterator<Item = i64> {
-        self.0.timestamps()
-    }
-}
-
-impl<'a> Floats<'a> for Companion<'a> {
-    fn floats(&self) -> &'a [(i64, f64)] {
-        self.0.samples
-    }
-}
-
 /// What was refused so far, the first of the batch in detail.
 #[derive(Default)]
 struct Refusals {
@@ -128,30 +90,28 @@ impl MetricsStore {
 
     /// As [`append`](Self::append), for a source with limits of its own.
     pub fn append_from(&self, source: &str, batch: &[SeriesSamples<'_>]) -> Result<Appended, AppendFault> {
-        self.store(source, batch, Self::take)
+        self.store(source, Batch::new(batch), Self::take)
     }
 
     /// Stores starts, under the labels of companions: the reserved one, and those that the writer gave.
     pub(crate) fn append_companions(&self, batch: &[SeriesSamples<'_>]) -> Result<Appended, AppendFault> {
-        let batch: Vec<Companion<'_>> = batch.iter().copied().map(Companion).collect();
-        self.store(STARTS, &batch, Self::take)
+        self.store(STARTS, Batch::of_starts(batch), Self::take)
     }
 
     /// Takes a batch through its steps.
     fn store<'a, L: Lent<'a>>(
         &self,
         source: &str,
-        batch: &'a [L],
+        mut batch: Batch<'a, L>,
         take: impl FnOnce(&Self, &Batch<'a, L>, &mut Refusals) -> Result<Option<Ticket>, LogFault>,
     ) -> Result<Appended, AppendFault> {
         if let Some(fault) = self.log.stopped() {
             return Err(AppendFault::Stopped(fault));
         }
         let mut refusals = Refusals::default();
-        let mut on_its_way = Batch::new(batch);
         let unknown = AppendFault::OutcomeUnknown;
-        let index = self.look_up(source, &mut on_its_way, &mut refusals).map_err(unknown)?;
-        let ticket = take(self, &on_its_way, &mut refusals).map_err(unknown)?;
+        let index = self.look_up(source, &mut batch, &mut refusals).map_err(unknown)?;
+        let ticket = take(self, &batch, &mut refusals).map_err(unknown)?;
         drop(index);
         if let Some(ticket) = ticket {
             self.log.wait(ticket).map_err(unknown)?;
@@ -159,8 +119,8 @@ impl MetricsStore {
         if refusals.old > 0 {
             self.old.fetch_add(refusals.old, Ordering::Relaxed);
         }
-        let appended = refusals.finish(batch);
-        if source != STARTS {
+        let appended = refusals.finish(batch.lent);
+        if !batch.are_starts {
             self.stored.fetch_add(appended.stored, Ordering::Relaxed);
         }
         self.refused.add(&appended.refused);
@@ -168,9 +128,9 @@ impl MetricsStore {
     }
 
     /// Puts the samples into the head and hands them to the log.
-    fn take<'a, L: Floats<'a>>(
+    fn take<'a>(
         &self,
-        batch: &Batch<'a, L>,
+        batch: &Batch<'a, SeriesSamples<'a>>,
         refusals: &mut Refusals,
     ) -> Result<Option<Ticket>, LogFault> {
         let (order, ends) = by_shard(&batch.items);
@@ -190,7 +150,7 @@ impl MetricsStore {
                 let lent = &batch.lent[item.number as usize];
                 match item.series {
                     Some(series) => {
-                        let samples = (item.number, series, lent.floats());
+                        let samples = (item.number, series, lent.samples);
                         self.take_item(samples, &mut locked, &mut records, refusals);
                     }
                     None => self.refuse_before_floor(item, lent, refusals),

@@ -17,7 +17,7 @@ use crate::starts::{Kind, RESERVED_LABEL};
 impl Index {
     /// The series of this kind that all matchers mean, by ref.
     pub(crate) fn select(&self, matchers: &[Matcher], kind: Kind) -> Vec<SeriesRef> {
-        let has_starts = !self.pairs_named(RESERVED_LABEL).is_empty();
+        let has_starts = self.has_starts();
         if kind == Kind::Starts && !has_starts {
             return Vec::new();
         }
@@ -26,6 +26,11 @@ impl Index {
             self.keep_kind(&mut found, kind == Kind::Starts);
         }
         found.into_iter().map(SeriesRef).collect()
+    }
+
+    /// Whether there are companions, so that a label is found that no writer may give.
+    pub(crate) fn has_starts(&self) -> bool {
+        !self.pairs_named(RESERVED_LABEL).is_empty()
     }
 
     /// Keeps the starts, or what is no starts.
