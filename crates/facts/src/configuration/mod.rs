@@ -9,6 +9,7 @@ mod measuring;
 mod people;
 mod scraping;
 mod services;
+mod size;
 mod storage;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use measuring::*;
 pub use people::*;
 pub use scraping::*;
 pub use services::*;
+pub use size::*;
 pub use storage::*;
 
 /// A configuration took effect; the one before no longer does, but for pages that are running.
