@@ -23,6 +23,8 @@ pub const SELECT_SERIES_PER_LOCK: usize = 64;
 pub const SELECT_SERIES_PER_SHARD_LOCK: usize = 8;
 /// Series below which a query is not worth a second thread.
 pub const SELECT_SERIES_PER_PART: usize = 2048;
+/// Steps of one series that take as long as looking another one up, roughly.
+pub const STEPS_AS_A_SERIES: u64 = 30;
 /// Start timestamps that are read for one selection; one that has more is refused.
 pub const STARTS_READ_MAX: usize = 25_000_000;
 /// Levels of windows beyond the first, each `LEVEL_FACTOR` times as long as the one before.

@@ -36,12 +36,21 @@ pub(crate) struct Grid {
     windows: Vec<Window>,
     /// One for each window; empty until a function asks for it.
     extrapolations: Vec<Extrapolation>,
+    /// Where the counter that is looked at was reset.
+    resets: Vec<usize>,
 }
 
 impl Grid {
     pub(crate) fn new(instants: Instants, range_ms: i64) -> Self {
         let windows = Vec::with_capacity(instants.count());
-        Self { instants, range_ms, timestamps: Vec::new(), windows, extrapolations: Vec::new() }
+        Self {
+            instants,
+            range_ms,
+            timestamps: Vec::new(),
+            windows,
+            extrapolations: Vec::new(),
+            resets: Vec::new(),
+        }
     }
 
     pub(crate) fn instants(&self) -> Instants {
@@ -91,9 +100,9 @@ impl Grid {
             self.extrapolate();
         }
         let values = samples.values;
-        let resets = if is_counter { resets(values) } else { Vec::new() };
+        find_resets(if is_counter { values } else { &[] }, &mut self.resets);
         let per_second = if is_rate { self.range_ms as f64 / 1000.0 } else { 1.0 };
-        let mut passed = 0;
+        let mut resets = self.resets.as_slice();
         out.clear();
         out.extend(self.windows.iter().zip(&self.extrapolations).map(|(window, extrapolation)| {
             let Window { from, upto } = *window;
@@ -103,10 +112,9 @@ impl Grid {
             let first = values[from];
             let mut change = values[upto - 1] - first;
             if !resets.is_empty() {
-                while passed < resets.len() && resets[passed] <= from {
-                    passed += 1;
-                }
-                for reset in resets[passed..].iter().take_while(|reset| **reset < upto) {
+                let passed = resets.iter().take_while(|reset| **reset <= from).count();
+                resets = &resets[passed..];
+                for reset in resets.iter().take_while(|reset| **reset < upto) {
                     change += values[reset - 1];
                 }
             }
@@ -158,11 +166,19 @@ impl Extrapolation {
 }
 
 /// Where a counter was reset: the positions of values that are less than those before them.
-fn resets(values: &[f64]) -> Vec<usize> {
+fn find_resets(values: &[f64], resets: &mut Vec<usize>) {
+    resets.clear();
+    let is_reset = |pair: &[f64]| pair[1] < pair[0];
     // Most series have none, and are seen to have none without leaving the loop early.
-    let has_any = values.windows(2).fold(false, |found, pair| found | (pair[1] < pair[0]));
-    if !has_any {
-        return Vec::new();
+    if !values.windows(2).fold(false, |found, pair| found | is_reset(pair)) {
+        return;
     }
-    (1..values.len()).filter(|at| values[*at] < values[at - 1]).collect()
+    // Whether a gauge falls cannot be foretold, so each position is written, and kept where it is one.
+    resets.resize(values.len(), 0);
+    let mut count = 0;
+    for (at, pair) in values.windows(2).enumerate() {
+        resets[count] = at + 1;
+        count += usize::from(is_reset(pair));
+    }
+    resets.truncate(count);
 }

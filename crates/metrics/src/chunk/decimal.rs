@@ -36,6 +36,17 @@ pub(super) fn value_of(integer: i64, scale: u8) -> f64 {
     if scale == 0 { integer as f64 } else { integer as f64 / SCALES[usize::from(scale)] }
 }
 
+/// What integers stand for, each in its place.
+#[inline]
+pub(super) fn values_of(integers: &[i64], scale: u8, values: &mut [f64]) {
+    let places = values.iter_mut().zip(integers);
+    if scale == 0 {
+        places.for_each(|(value, integer)| *value = *integer as f64);
+    } else {
+        places.for_each(|(value, integer)| *value = value_of(*integer, scale));
+    }
+}
+
 /// What an integer stands for, so many representable values beside it.
 #[inline]
 pub(super) fn value_beside(integer: i64, scale: u8, beside: i64) -> f64 {

@@ -84,6 +84,11 @@ impl Columns {
 
     /// Keeps what lies from `start_ms` to `end_ms`, both included, of what stands from `from` on.
     pub(crate) fn clip_from(&mut self, from: usize, start_ms: i64, end_ms: i64) {
+        // Mostly all of it does.
+        let outside = |at: Option<&i64>| at.is_some_and(|at_ms| *at_ms < start_ms || end_ms < *at_ms);
+        if !outside(self.timestamps.get(from)) && !outside(self.timestamps.last()) {
+            return;
+        }
         let kept_end = from + self.timestamps[from..].partition_point(|at_ms| *at_ms <= end_ms);
         self.timestamps.truncate(kept_end);
         self.values.truncate(kept_end);

@@ -9,10 +9,10 @@
 //!   follow; 4: the value is the one before; otherwise a scale (a byte), the decimal itself and how far the value
 //!   lies beside it follow (signed varints).
 //!
-//! Where all tokens at the end are even and in one step, they can be read from the end, whose state is known: a query
-//! over the last minutes looks at nothing before those.
+//! Where all tokens at the end are even and in one step, they are read from the end, whose state is known: a query over
+//! the last minutes looks at nothing before those.
 
-use super::decimal::{finer, near, value_beside, value_of};
+use super::decimal::{finer, near, value_beside, value_of, values_of};
 use super::{Columns, Packer, Run};
 use crate::wire::{Cursor, put_signed, put_varint};
 
@@ -138,46 +138,57 @@ impl Tail {
 
     /// Appends the samples, oldest first, to the columns.
     pub(crate) fn read(&self, columns: &mut Columns) {
-        let (from, end) = (columns.len(), columns.len() + usize::from(self.count()));
-        columns.timestamps.resize(end, self.newest_ms);
-        columns.values.resize(end, self.newest);
-        let written = from..end - 1;
-        let times = columns.timestamps[written.clone()].iter_mut();
+        self.read_from(i64::MIN, columns);
+    }
+
+    /// Appends the samples from `start_ms` on, oldest first; where earlier ones cannot be passed over, they come too.
+    pub(crate) fn read_from(&self, start_ms: i64, columns: &mut Columns) {
+        let (beginning, end) = self.wanted_since(start_ms);
+        let (from, newest) = (columns.len(), columns.len() + beginning + end);
+        columns.timestamps.resize(newest + 1, self.newest_ms);
+        columns.values.resize(newest + 1, self.newest);
+        let (times, values) = (&mut columns.timestamps[from..newest], &mut columns.values[from..newest]);
+        let (times, end_times) = times.split_at_mut(beginning);
+        let (values, end_values) = values.split_at_mut(beginning);
         let mut reader = Reader::new(self);
-        for (at_ms, value) in times.zip(&mut columns.values[written]) {
+        for (at_ms, value) in times.iter_mut().zip(values) {
             (*at_ms, *value) = reader.next().expect("a stream in memory is what was written");
+        }
+        self.read_end(end_times, end_values);
+    }
+
+    /// How many samples of the stream have to be read from its beginning, and how many from its end.
+    fn wanted_since(&self, start_ms: i64) -> (usize, usize) {
+        let even = usize::from(self.written - self.even_after);
+        let wanted = match self.at_ms.checked_sub(start_ms) {
+            Some(back_ms) if back_ms < 0 => Some(0),
+            Some(back_ms) if self.delta_ms > 0 => usize::try_from(back_ms / self.delta_ms + 1).ok(),
+            _ => None,
+        };
+        match wanted {
+            Some(wanted) if wanted <= even => (0, wanted),
+            _ => (usize::from(self.even_after), even),
         }
     }
 
-    /// Appends the samples from `start_ms` on, oldest first; false where they cannot be read from the end, and nothing
-    /// was appended.
-    pub(crate) fn read_from(&self, start_ms: i64, columns: &mut Columns) -> bool {
-        let can_be_read = i64::from(self.written - self.even_after);
-        let wanted = match (self.at_ms.checked_sub(start_ms), self.delta_ms) {
-            _ if self.written == 0 => return false,
-            (Some(back_ms), _) if back_ms < 0 => 0,
-            (Some(back_ms), 1..) => back_ms / self.delta_ms + 1,
-            _ => return false,
-        };
-        if wanted > can_be_read {
-            return false;
-        }
-        let (from, wanted) = (columns.len(), wanted as usize);
-        columns.timestamps.resize(from + wanted + 1, self.newest_ms);
-        columns.values.resize(from + wanted + 1, self.newest);
-        let times = columns.timestamps[from..from + wanted].iter_mut();
-        let mut value = f64::from_bits(self.value_bits);
-        let (mut at_ms, mut decimal, mut rest) = (self.at_ms, self.decimal, self.stream.as_slice());
-        for (time, slot) in times.zip(&mut columns.values[from..from + wanted]).rev() {
-            (*time, *slot) = (at_ms, value);
-            at_ms -= self.delta_ms;
-            let step = unzigzag(last_varint(&mut rest) >> 1);
-            if step != 0 {
-                decimal = decimal.wrapping_sub(step);
-                value = value_of(decimal, self.scale);
+    /// Reads the last samples of the stream, which can be read from its end.
+    fn read_end(&self, times: &mut [i64], values: &mut [f64]) {
+        if self.has_step {
+            // The decimals stand in the place of the timestamps, so that all become values at once.
+            let (mut decimal, mut rest) = (self.decimal, self.stream.as_slice());
+            for slot in times.iter_mut().rev() {
+                *slot = decimal;
+                decimal = decimal.wrapping_sub(unzigzag(last_varint(&mut rest) >> 1));
             }
+            values_of(times, self.scale, values);
+        } else {
+            values.fill(f64::from_bits(self.value_bits));
         }
-        true
+        let mut at_ms = self.at_ms;
+        for time in times.iter_mut().rev() {
+            *time = at_ms;
+            at_ms = at_ms.wrapping_sub(self.delta_ms);
+        }
     }
 
     /// Touches the stream, so that whoever reads it next does not wait for it.

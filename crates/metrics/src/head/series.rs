@@ -322,9 +322,8 @@ impl Series {
         if let Some(tail) = &self.tail
             && tail.first_ms() <= end_ms
             && tail.newest_ms() >= start_ms
-            && !tail.read_from(start_ms, &mut found.floats)
         {
-            tail.read(&mut found.floats);
+            tail.read_from(start_ms, &mut found.floats);
         }
         if let Some(extra) = &self.extra {
             let late = extra.late.read((start_ms, end_ms), with_leaving, &mut found.scratch);

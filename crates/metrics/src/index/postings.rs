@@ -68,20 +68,23 @@ pub(crate) fn subtract(list: &mut Vec<u32>, other: &[u32]) {
     retain_by_presence(list, other, false);
 }
 
-/// One that is this much longer is searched rather than walked.
-const SEARCH_FACTOR: usize = 16;
-
 fn retain_by_presence(list: &mut Vec<u32>, other: &[u32], present: bool) {
-    if other.len() / SEARCH_FACTOR > list.len() {
-        list.retain(|series| other.binary_search(series).is_ok() == present);
-        return;
-    }
     let mut rest = other;
     list.retain(|series| {
-        let smaller = rest.iter().take_while(|other| *other < series).count();
-        rest = &rest[smaller..];
+        rest = &rest[count_smaller(rest, *series)..];
         (rest.first() == Some(series)) == present
     });
+}
+
+/// How many of a list are smaller than a series. What is near its beginning is found at once, what is far away by
+/// halves: lists that are walked side by side may differ much in length.
+fn count_smaller(list: &[u32], series: u32) -> usize {
+    let mut reach = 1;
+    while list.get(reach - 1).is_some_and(|other| *other < series) {
+        reach *= 2;
+    }
+    let passed = reach / 2;
+    passed + list[passed..reach.min(list.len())].partition_point(|other| *other < series)
 }
 
 /// Everything in any of the lists. They hold different series, because a series has one value of a label.

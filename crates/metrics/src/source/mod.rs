@@ -23,7 +23,7 @@ use promql::{LabelView, Lent, Matcher, Selected, Selection, SeriesSource, Source
 
 use crate::block::{Block, BlockFault, Layout, PAGE_SERIES, SeriesPage, Values};
 use crate::head::{Found, Reading};
-use crate::limits::SELECT_SERIES_PER_PART;
+use crate::limits::{SELECT_SERIES_PER_PART, STEPS_AS_A_SERIES};
 use crate::starts::Kind;
 use crate::{LOCK, MetricsStore, SeriesRef};
 use joined::Joined;
@@ -209,7 +209,7 @@ impl SeriesSource for MetricsStore {
         each: &(dyn Fn(usize, Lent<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<(), SourceFault> {
         let planned = self.plan_reading(selection)?;
-        in_parts(bounds(planned.count(), parts), |part, places| {
+        in_parts(bounds(planned.count(), series_per_part(selection), parts), |part, places| {
             self.read_planned(&planned, places, &mut |lent| each(part, lent))
         })
     }
@@ -280,9 +280,17 @@ fn lend<'a>(labels: &'a dyn LabelView, found: &'a mut Found) -> Lent<'a> {
         .with_histograms(&found.histograms.timestamps, &found.histograms.histograms)
 }
 
-/// The bounds of each part of so many things, which are not worth more parts than that.
-fn bounds(count: usize, parts: usize) -> Vec<std::ops::Range<usize>> {
-    let parts = parts.clamp(1, (count / SELECT_SERIES_PER_PART).max(1));
+/// How many series are worth a thread: fewer, where a query asks for many steps of each.
+fn series_per_part(selection: &Selection<'_>) -> usize {
+    let step_ms = selection.step.map_or(i64::MAX, |step| step.as_millis().max(1));
+    let steps =
+        selection.range.start.as_millis().abs_diff(selection.range.end.as_millis()) / step_ms.unsigned_abs();
+    (SELECT_SERIES_PER_PART as u64 / (1 + steps / STEPS_AS_A_SERIES)).max(1) as usize
+}
+
+/// The bounds of each part of so many things, of which so many are worth a part.
+fn bounds(count: usize, per_part: usize, parts: usize) -> Vec<std::ops::Range<usize>> {
+    let parts = parts.clamp(1, (count / per_part).max(1));
     let length = count.div_ceil(parts).max(1);
     (0..parts).map(|part| (part * length).min(count)..((part + 1) * length).min(count)).collect()
 }

@@ -19,8 +19,9 @@ use crate::runtime::instruments::{Instruments, Vector};
 const ARRIVAL_AGE_MAX: Span = Span::from_mins(5);
 /// Rules that are evaluated together; their results are held meanwhile.
 const RULES_AT_ONCE_MAX: usize = 50;
-/// Series that did not come for so long are forgotten.
+/// Series that did not come for so long are forgotten, which is looked at so often.
 const FORGOTTEN_AFTER: Span = Span::from_hours(1);
+const FORGETS_EVERY: Span = Span::from_mins(5);
 
 /// A group of rules.
 pub(crate) struct Group {
@@ -34,6 +35,8 @@ pub(crate) struct Group {
     rules: Vec<Compiled>,
     /// The last instant that was judged.
     judged: Timestamp,
+    /// When series that do not come any more are looked for next.
+    forgets_at: Timestamp,
 }
 
 impl Group {
@@ -45,8 +48,8 @@ impl Group {
         };
         let rules = rules.into_iter().enumerate().map(compiled).collect();
         let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-        let judged = Timestamp::default();
-        Self { tools, counters, grace, name, query_offset, limit, labels, rules, judged }
+        let (judged, forgets_at) = (Timestamp::default(), Timestamp::default());
+        Self { tools, counters, grace, name, query_offset, limit, labels, rules, judged, forgets_at }
     }
 
     /// What its rules read.
@@ -93,6 +96,11 @@ impl Group {
         }
         self.counters.rule_book.round(&self.name, at, round.elapsed());
         self.judged = read_at;
+        if read_at >= self.forgets_at {
+            self.forgets_at = read_at + FORGETS_EVERY;
+            let watermarks = self.rules.iter_mut().map(|rule| &mut rule.watermark);
+            watermarks.for_each(|watermark| watermark.forget_before(read_at - FORGOTTEN_AFTER));
+        }
     }
 
     /// The rules from here on that are evaluated together: none of them reads what an earlier one of them writes.
@@ -124,9 +132,7 @@ impl Group {
         let evaluation = Evaluation { at: Some(at), took: took + begun.elapsed(), error };
         self.counters.rule_book.evaluated(&self.name, place, evaluation);
         self.tell(place, concluded);
-        let watermark = &mut self.rules[place].watermark;
-        watermark.judged(read_at);
-        watermark.forget_before(read_at - FORGOTTEN_AFTER);
+        self.rules[place].watermark.judged(read_at);
     }
 
     /// Evaluates the rules for which samples arrived that may prove them true.
