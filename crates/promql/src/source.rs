@@ -89,67 +89,6 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// One series as a source hands it over. The slices are only lent for the call. No instant is in both lists of
-/// timestamps: a series has a float or a histogram there.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Selected<'a> {
-    /// All labels, the metric name among them.
-    pub labels: &'a Labels,
-    /// Milliseconds since the epoch, strictly increasing, within the selection's range.
-    pub timestamps: &'a [i64],
-    /// The value at each timestamp; staleness markers are among them.
-    pub values: &'a [f64],
-    /// Of the histograms; as `timestamps`.
-    pub histogram_timestamps: &'a [i64],
-    /// The native histogram at each of their timestamps; staleness markers are among them.
-    pub histograms: &'a [Histogram],
-    /// When the counter of each float sample began, in milliseconds, 0 where that is not known; empty where the
-    /// source knows of none.
-    pub starts: &'a [i64],
-    /// Of the histograms; as `starts`.
-    pub histogram_starts: &'a [i64],
-}
-
-impl<'a> Selected<'a> {
-    /// One series of floats. Panics where the slices differ in length, which is a bug of the source.
-    pub const fn new(labels: &'a Labels, timestamps: &'a [i64], values: &'a [f64]) -> Self {
-        assert!(timestamps.len() == values.len(), "a sample is a timestamp and a value");
-        Self {
-            labels,
-            timestamps,
-            values,
-            histogram_timestamps: &[],
-            histograms: &[],
-            starts: &[],
-            histogram_starts: &[],
-        }
-    }
-
-    /// With native histograms beside its floats. Panics where the slices differ in length.
-    #[must_use]
-    pub const fn with_histograms(mut self, timestamps: &'a [i64], histograms: &'a [Histogram]) -> Self {
-        assert!(timestamps.len() == histograms.len(), "a sample is a timestamp and a histogram");
-        self.histogram_timestamps = timestamps;
-        self.histograms = histograms;
-        self
-    }
-
-    /// With the times at which counters began: one for each float and one for each histogram, or none at all.
-    /// Panics where the slices differ in length.
-    #[must_use]
-    pub const fn with_starts(mut self, of_floats: &'a [i64], of_histograms: &'a [i64]) -> Self {
-        assert!(of_floats.is_empty() || of_floats.len() == self.timestamps.len(), "one start per sample");
-        assert!(
-            of_histograms.is_empty() || of_histograms.len() == self.histogram_timestamps.len(),
-            "one start per sample"
-        );
-        self.starts = of_floats;
-        self.histogram_starts = of_histograms;
-        self
-    }
-}
-
 /// The labels of a series, lent: sorted by name, each name once, no empty value.
 pub trait LabelView {
     /// How many labels there are.
@@ -198,17 +137,18 @@ impl LabelView for Labels {
     }
 }
 
-/// One series, lent for a call; as [`Selected`], with its labels as a view.
-#[derive(Clone, Copy)]
+/// One series as a source hands it over, with its labels as a view. Everything is only lent for the call. No instant
+/// is in both lists of timestamps: a series has a float or a histogram there.
+#[derive(Debug)]
 #[non_exhaustive]
-pub struct Lent<'a> {
+pub struct Lent<'a, L: ?Sized = dyn LabelView + 'a> {
     /// All labels, the metric name among them.
-    pub labels: &'a dyn LabelView,
+    pub labels: &'a L,
     /// Milliseconds since the epoch, strictly increasing, within the selection's range.
     pub timestamps: &'a [i64],
     /// The value at each timestamp; staleness markers are among them.
     pub values: &'a [f64],
-    /// Of the histograms; as `timestamps`. No instant is in both.
+    /// Of the histograms; as `timestamps`.
     pub histogram_timestamps: &'a [i64],
     /// The native histogram at each of their timestamps; staleness markers are among them.
     pub histograms: &'a [Histogram],
@@ -219,9 +159,20 @@ pub struct Lent<'a> {
     pub histogram_starts: &'a [i64],
 }
 
-impl<'a> Lent<'a> {
+/// One series as a source hands it over that has labels of its own.
+pub type Selected<'a> = Lent<'a, Labels>;
+
+impl<L: ?Sized> Clone for Lent<'_, L> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L: ?Sized> Copy for Lent<'_, L> {}
+
+impl<'a, L: ?Sized> Lent<'a, L> {
     /// One series of floats. Panics where the slices differ in length, which is a bug of the source.
-    pub const fn new(labels: &'a dyn LabelView, timestamps: &'a [i64], values: &'a [f64]) -> Self {
+    pub const fn new(labels: &'a L, timestamps: &'a [i64], values: &'a [f64]) -> Self {
         assert!(timestamps.len() == values.len(), "a sample is a timestamp and a value");
         Self {
             labels,
@@ -243,7 +194,8 @@ impl<'a> Lent<'a> {
         self
     }
 
-    /// With the times at which counters began; as [`Selected::with_starts`].
+    /// With the times at which counters began: one for each float and one for each histogram, or none at all.
+    /// Panics where the slices differ in length.
     #[must_use]
     pub const fn with_starts(mut self, of_floats: &'a [i64], of_histograms: &'a [i64]) -> Self {
         assert!(of_floats.is_empty() || of_floats.len() == self.timestamps.len(), "one start per sample");

@@ -65,9 +65,10 @@ impl SeriesSource for Numbering {
                 *numbers.entry((pair.0.to_owned(), pair.1.to_owned())).or_insert(next)
             };
             let labels = selected.labels;
-            let view = Numbered { labels, numbers: labels.iter().map(&mut number).collect() };
+            let view: &dyn LabelView =
+                &Numbered { labels, numbers: labels.iter().map(&mut number).collect() };
             each(
-                Lent::new(&view, selected.timestamps, selected.values)
+                Lent::new(view, selected.timestamps, selected.values)
                     .with_histograms(selected.histogram_timestamps, selected.histograms)
                     .with_starts(selected.starts, selected.histogram_starts),
             )
