@@ -48,6 +48,14 @@ struct Known {
     is_histogram: bool,
 }
 
+/// A series of a body, with the time of its sample where the target stamped it itself.
+struct Written<'w> {
+    name: &'w str,
+    labels: &'w [Label<'w>],
+    timestamp_ms: Option<i64>,
+    is_histogram: bool,
+}
+
 /// What one scrape brought, before it is written.
 #[derive(Default)]
 pub(super) struct Harvest {
@@ -86,12 +94,11 @@ impl Memory {
     fn take(
         &mut self,
         treatment: &Treatment<'_>,
-        name: &str,
-        labels: &[Label<'_>],
+        written: &Written<'_>,
         is_tracked: bool,
-        is_histogram: bool,
         harvest: &mut Harvest,
     ) -> Option<usize> {
+        let &Written { name, labels, is_histogram, .. } = written;
         self.key.clear();
         self.key.extend_from_slice(name.as_bytes());
         for (name, value) in labels {
@@ -207,19 +214,24 @@ impl Harvest {
         (self.samples.len() + self.histograms.len()) as u64
     }
 
-    fn stamp(config: &ScrapeConfig, own: Option<i64>, at_ms: i64) -> (i64, bool) {
-        match own.filter(|_| config.honor_timestamps) {
+    /// The place of a series and the time of its sample; `None` where there is nothing to keep.
+    fn place(
+        &mut self,
+        written: &Written<'_>,
+        at_ms: i64,
+        memory: &mut Memory,
+        treatment: &Treatment<'_>,
+    ) -> Option<(usize, i64)> {
+        let config = treatment.config;
+        let (at_ms, is_tracked) = match written.timestamp_ms.filter(|_| config.honor_timestamps) {
             Some(own) => (own, config.track_timestamps_staleness),
             None => (at_ms, true),
-        }
-    }
-
-    fn is_full(&mut self) -> bool {
-        let full = self.samples.len() + self.histograms.len() >= SAMPLES_MAX;
-        if full {
+        };
+        if self.kept() >= SAMPLES_MAX as u64 {
             self.failed.get_or_insert_with(|| format!("more than {SAMPLES_MAX} samples"));
+            return None;
         }
-        full
+        Some((memory.take(treatment, written, is_tracked, self)?, at_ms))
     }
 
     fn sample(
@@ -229,15 +241,11 @@ impl Harvest {
         memory: &mut Memory,
         treatment: &Treatment<'_>,
     ) {
-        let (at_ms, is_tracked) = Self::stamp(treatment.config, sample.timestamp_ms, at_ms);
-        if self.is_full() {
-            return;
-        }
-        let Some(place) = memory.take(treatment, sample.name, sample.labels, is_tracked, false, self) else {
-            return;
-        };
-        self.samples.push((place, at_ms, sample.value));
-        self.exemplars.extend(sample.exemplar.map(|exemplar| (place, owned(exemplar, at_ms))));
+        let &exposition::Sample { name, labels, value, timestamp_ms, exemplar } = sample;
+        let written = Written { name, labels, timestamp_ms, is_histogram: false };
+        let Some((place, at_ms)) = self.place(&written, at_ms, memory, treatment) else { return };
+        self.samples.push((place, at_ms, value));
+        self.exemplars.extend(exemplar.map(|exemplar| (place, owned(exemplar, at_ms))));
     }
 
     fn histogram(
@@ -247,14 +255,10 @@ impl Harvest {
         memory: &mut Memory,
         treatment: &Treatment<'_>,
     ) {
-        let (at_ms, is_tracked) = Self::stamp(treatment.config, sample.timestamp_ms, at_ms);
-        if self.is_full() {
-            return;
-        }
-        let Some(place) = memory.take(treatment, sample.name, sample.labels, is_tracked, true, self) else {
-            return;
-        };
-        let stored = match within_limits(treatment.config, sample.histogram) {
+        let &exposition::NativeSample { name, labels, histogram, timestamp_ms, exemplars } = sample;
+        let written = Written { name, labels, timestamp_ms, is_histogram: true };
+        let Some((place, at_ms)) = self.place(&written, at_ms, memory, treatment) else { return };
+        let stored = match within_limits(treatment.config, histogram) {
             Ok(histogram) => native::stored(&histogram),
             Err(problem) => {
                 self.failed.get_or_insert(problem);
@@ -262,7 +266,7 @@ impl Harvest {
             }
         };
         self.histograms.push((place, at_ms, stored));
-        self.exemplars.extend(sample.exemplars.iter().map(|exemplar| (place, owned(exemplar, at_ms))));
+        self.exemplars.extend(exemplars.iter().map(|exemplar| (place, owned(exemplar, at_ms))));
     }
 }
 
