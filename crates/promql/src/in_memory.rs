@@ -1,28 +1,36 @@
-//! A [`SeriesSource`] that holds its samples in memory, for tests: of this crate, of rules, and in the
-//! simulator. It looks at every series for every selection, so it is not for serving.
+//! A [`SeriesSource`] that holds its samples in memory: for tests of this crate and of others, for the unit tests of
+//! rules, and for what a rehearsal of rules records. It knows series by metric name and nothing else, so it is not for
+//! serving.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use kernel::{Labels, Timestamp};
 
-use crate::{Histogram, Matcher, Selected, Selection, SeriesSource, SourceFault, TimeRange};
+use crate::{
+    Histogram, METRIC_NAME, Matcher, Selected, Selection, SeriesSource, SourceFault, TimeRange, Value,
+};
 
-/// Series with their samples, sorted by labels.
+/// Series with their samples, by metric name and sorted by labels.
 #[derive(Debug, Clone, Default)]
 pub struct InMemory {
-    series: BTreeMap<Labels, Column>,
+    by_name: BTreeMap<String, BTreeMap<Labels, Column>>,
 }
 
+/// The samples of one series. No instant is in both lines.
 #[derive(Debug, Clone, Default)]
 struct Column {
+    floats: Line<f64>,
+    histograms: Line<Histogram>,
+}
+
+/// Samples of one kind, sorted by time: the three lists are of the same length.
+#[derive(Debug, Clone)]
+struct Line<T> {
     timestamps: Vec<i64>,
-    values: Vec<f64>,
-    /// As long as `timestamps`, or empty.
+    values: Vec<T>,
+    /// 0 where it is not known.
     starts: Vec<i64>,
-    histogram_timestamps: Vec<i64>,
-    histograms: Vec<Histogram>,
-    histogram_starts: Vec<i64>,
 }
 
 impl InMemory {
@@ -52,90 +60,170 @@ impl InMemory {
         self.column(labels).push_histogram(at.as_millis(), histogram, start.map_or(0, Timestamp::as_millis));
     }
 
-    fn column(&mut self, labels: &Labels) -> &mut Column {
-        if !self.series.contains_key(labels) {
-            self.series.insert(labels.clone(), Column::default());
+    /// Adds a sample where its series has none at that instant; otherwise the one that is there stays, and is given.
+    pub fn try_push(&mut self, labels: &Labels, at: Timestamp, value: &Value) -> Result<(), Value> {
+        let (column, at) = (self.column(labels), at.as_millis());
+        if let Some(known) = column.at(at) {
+            return Err(known);
         }
-        self.series.get_mut(labels).expect("it was inserted where it was missing")
+        match value {
+            Value::Float(value) => column.push(at, *value, 0),
+            Value::Histogram(histogram) => column.push_histogram(at, histogram.as_ref().clone(), 0),
+        }
+        Ok(())
+    }
+
+    /// Adds all samples that another source lends of a series.
+    pub fn extend(&mut self, series: &Selected<'_>) {
+        let column = self.column(series.labels);
+        for (place, (ms, value)) in series.timestamps.iter().zip(series.values).enumerate() {
+            column.push(*ms, *value, series.starts.get(place).copied().unwrap_or(0));
+        }
+        for (place, (ms, histogram)) in series.histogram_timestamps.iter().zip(series.histograms).enumerate()
+        {
+            let start = series.histogram_starts.get(place).copied().unwrap_or(0);
+            column.push_histogram(*ms, histogram.clone(), start);
+        }
+    }
+
+    /// Forgets all samples from an instant on; how many those were.
+    pub fn forget_from(&mut self, at: Timestamp) -> usize {
+        let columns = self.by_name.values_mut().flat_map(BTreeMap::values_mut);
+        let forgotten = columns.map(|column| {
+            column.floats.forget_from(at.as_millis()) + column.histograms.forget_from(at.as_millis())
+        });
+        forgotten.sum()
+    }
+
+    fn column(&mut self, labels: &Labels) -> &mut Column {
+        let name = labels.get(METRIC_NAME).unwrap_or("");
+        if !self.by_name.contains_key(name) {
+            self.by_name.insert(name.to_owned(), BTreeMap::new());
+        }
+        let series = self.by_name.get_mut(name).expect("it was inserted where it was missing");
+        if !series.contains_key(labels) {
+            series.insert(labels.clone(), Column::default());
+        }
+        series.get_mut(labels).expect("it was inserted where it was missing")
     }
 
     /// How many series there are.
     pub fn len(&self) -> usize {
-        self.series.len()
+        self.by_name.values().map(BTreeMap::len).sum()
     }
 
     /// Whether there is no series.
     pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
+        self.by_name.is_empty()
     }
 
-    fn matching(&self, matchers: &[Matcher], range: TimeRange) -> impl Iterator<Item = (&Labels, &Column)> {
-        self.series.iter().filter(move |(labels, column)| {
-            matchers.iter().all(|matcher| matcher.matches_labels(labels)) && column.is_within(range)
-        })
+    /// Sorted by labels.
+    fn matching(&self, matchers: &[Matcher], range: TimeRange) -> Vec<(&Labels, &Column)> {
+        let (named, others): (Vec<&Matcher>, Vec<&Matcher>) =
+            matchers.iter().partition(|matcher| matcher.name() == METRIC_NAME);
+        let names = self.by_name.iter().filter(|(name, _)| named.iter().all(|matcher| matcher.matches(name)));
+        let is_wanted = |(labels, column): &(&Labels, &Column)| {
+            others.iter().all(|matcher| matcher.matches_labels(labels)) && column.is_within(range)
+        };
+        let mut found: Vec<_> = names.flat_map(|(_, series)| series).filter(is_wanted).collect();
+        found.sort_unstable_by_key(|(labels, _)| *labels);
+        found
     }
 }
 
 impl Column {
     fn push(&mut self, ms: i64, value: f64, start: i64) {
-        self.forget_histogram(ms);
-        let position = self.timestamps.partition_point(|t| *t < ms);
-        if self.timestamps.get(position) == Some(&ms) {
-            self.values[position] = value;
-            self.starts[position] = start;
-        } else {
-            self.timestamps.insert(position, ms);
-            self.values.insert(position, value);
-            self.starts.insert(position, start);
-        }
+        self.histograms.forget(ms);
+        self.floats.push(ms, value, start);
     }
 
     fn push_histogram(&mut self, ms: i64, histogram: Histogram, start: i64) {
-        if let Ok(position) = self.timestamps.binary_search(&ms) {
-            self.timestamps.remove(position);
-            self.values.remove(position);
-            self.starts.remove(position);
-        }
-        self.forget_histogram(ms);
-        let position = self.histogram_timestamps.partition_point(|t| *t < ms);
-        self.histogram_timestamps.insert(position, ms);
-        self.histograms.insert(position, histogram);
-        self.histogram_starts.insert(position, start);
+        self.floats.forget(ms);
+        self.histograms.push(ms, histogram, start);
     }
 
-    fn forget_histogram(&mut self, ms: i64) {
-        if let Ok(position) = self.histogram_timestamps.binary_search(&ms) {
-            self.histogram_timestamps.remove(position);
-            self.histograms.remove(position);
-            self.histogram_starts.remove(position);
+    fn at(&self, ms: i64) -> Option<Value> {
+        if let Some(value) = self.floats.at(ms) {
+            return Some(Value::Float(*value));
         }
+        self.histograms.at(ms).map(|histogram| Value::Histogram(histogram.clone().into()))
     }
 
     fn is_within(&self, range: TimeRange) -> bool {
-        !between(&self.timestamps, range).is_empty() || !between(&self.histogram_timestamps, range).is_empty()
+        !self.floats.between(range).is_empty() || !self.histograms.between(range).is_empty()
     }
 
     fn selected<'a>(&'a self, labels: &'a Labels, range: TimeRange) -> Selected<'a> {
-        let floats = between(&self.timestamps, range);
-        let histograms = between(&self.histogram_timestamps, range);
-        Selected::new(labels, &self.timestamps[floats.clone()], &self.values[floats.clone()])
-            .with_histograms(
-                &self.histogram_timestamps[histograms.clone()],
-                &self.histograms[histograms.clone()],
-            )
-            .with_starts(known(&self.starts[floats]), known(&self.histogram_starts[histograms]))
+        let (timestamps, values, starts) = self.floats.lent(range);
+        let (histogram_timestamps, histograms, histogram_starts) = self.histograms.lent(range);
+        Selected::new(labels, timestamps, values)
+            .with_histograms(histogram_timestamps, histograms)
+            .with_starts(starts, histogram_starts)
     }
 }
 
-/// Starts, where any is known.
-fn known(starts: &[i64]) -> &[i64] {
-    if starts.iter().any(|start| *start != 0) { starts } else { &[] }
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self { timestamps: Vec::new(), values: Vec::new(), starts: Vec::new() }
+    }
 }
 
-fn between(timestamps: &[i64], range: TimeRange) -> std::ops::Range<usize> {
-    let start = timestamps.partition_point(|t| *t < range.start.as_millis());
-    let end = timestamps.partition_point(|t| *t <= range.end.as_millis());
-    start..end.max(start)
+impl<T> Line<T> {
+    /// Where a sample is, or belongs: mostly at the end.
+    fn place(&self, ms: i64) -> Result<usize, usize> {
+        if self.timestamps.last().is_none_or(|last| *last < ms) {
+            return Err(self.timestamps.len());
+        }
+        self.timestamps.binary_search(&ms)
+    }
+
+    fn push(&mut self, ms: i64, value: T, start: i64) {
+        match self.place(ms) {
+            Ok(place) => (self.values[place], self.starts[place]) = (value, start),
+            Err(place) => {
+                self.timestamps.insert(place, ms);
+                self.values.insert(place, value);
+                self.starts.insert(place, start);
+            }
+        }
+    }
+
+    fn forget(&mut self, ms: i64) {
+        if let Ok(place) = self.place(ms) {
+            self.timestamps.remove(place);
+            self.values.remove(place);
+            self.starts.remove(place);
+        }
+    }
+
+    /// How many were forgotten.
+    fn forget_from(&mut self, ms: i64) -> usize {
+        let kept = self.timestamps.partition_point(|t| *t < ms);
+        let forgotten = self.timestamps.len() - kept;
+        self.timestamps.truncate(kept);
+        self.values.truncate(kept);
+        self.starts.truncate(kept);
+        forgotten
+    }
+
+    fn at(&self, ms: i64) -> Option<&T> {
+        self.place(ms).ok().map(|place| &self.values[place])
+    }
+
+    fn between(&self, range: TimeRange) -> Range<usize> {
+        let start = self.timestamps.partition_point(|t| *t < range.start.as_millis());
+        let end = self.timestamps.partition_point(|t| *t <= range.end.as_millis());
+        start..end.max(start)
+    }
+
+    /// Timestamps, values, and the starts where any is known.
+    fn lent(&self, range: TimeRange) -> (&[i64], &[T], &[i64]) {
+        let places = self.between(range);
+        let starts = &self.starts[places.clone()];
+        let is_any_known = starts.iter().any(|start| *start != 0);
+        let starts = if is_any_known { starts } else { &[] };
+        (&self.timestamps[places.clone()], &self.values[places], starts)
+    }
 }
 
 impl SeriesSource for InMemory {
@@ -154,11 +242,9 @@ impl SeriesSource for InMemory {
     }
 
     fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>, SourceFault> {
-        let names: BTreeSet<&str> = self
-            .matching(matchers, range)
-            .flat_map(|(labels, _)| labels.iter())
-            .map(|(name, _)| name)
-            .collect();
+        let found = self.matching(matchers, range);
+        let names: BTreeSet<&str> =
+            found.iter().flat_map(|(labels, _)| labels.iter()).map(|(name, _)| name).collect();
         Ok(names.into_iter().map(str::to_owned).collect())
     }
 
@@ -168,20 +254,19 @@ impl SeriesSource for InMemory {
         matchers: &[Matcher],
         range: TimeRange,
     ) -> Result<Vec<String>, SourceFault> {
-        let values: BTreeSet<&str> =
-            self.matching(matchers, range).filter_map(|(labels, _)| labels.get(name)).collect();
+        let found = self.matching(matchers, range);
+        let values: BTreeSet<&str> = found.iter().filter_map(|(labels, _)| labels.get(name)).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
     }
 
     fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, SourceFault> {
-        Ok(self.matching(matchers, range).map(|(labels, _)| labels.clone()).collect())
+        Ok(self.matching(matchers, range).into_iter().map(|(labels, _)| labels.clone()).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::METRIC_NAME;
 
     #[test]
     fn only_series_with_a_sample_in_the_range_are_there() {

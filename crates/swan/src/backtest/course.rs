@@ -188,7 +188,8 @@ impl<'g> Course<'g> {
         let Self { rules, recorded, names, start, source, skip, is_cancelled, .. } = self;
         for planned in rules.iter_mut() {
             let grid = Grid::between(from, until, planned.group.interval);
-            let source = Overlay { stored: *source, recorded: &*recorded, names: &*names, since: *start };
+            let source =
+                Overlay { stored: *source, recorded: recorded.source(), names: &*names, since: *start };
             let evaluation = Evaluation {
                 plan: &planned.plan,
                 source: &source,

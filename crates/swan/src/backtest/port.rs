@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_a_test_that_is_cancelled() {
-        let source: Arc<dyn SeriesSource> = Arc::new(crate::backtest::recorded::Recorded::default());
+        let source: Arc<dyn SeriesSource> = Arc::new(promql::in_memory::InMemory::new());
         let port = BacktestPort::new(source);
         let refused = port.run(&asked(), &BacktestSetting::default(), &|| true).unwrap_err();
         assert_eq!(refused.code, "cancelled");

@@ -166,7 +166,7 @@ fn by_timer(groups: &[RuleGroup], stored: &InMemory, skip: &[Stretch], engine: &
             if is_skipped || at.floor(planned.group.interval) != at {
                 continue;
             }
-            let source = Overlay { stored, recorded: &recorded, names: &names, since: START };
+            let source = Overlay { stored, recorded: recorded.source(), names: &names, since: START };
             let read_at = at - planned.group.query_offset;
             let Ok(elements) = instant(&planned.plan, &source, read_at, promql::Engine::default()) else {
                 continue;

@@ -190,7 +190,8 @@ impl Stage<'_> {
         for (number, test) in self.test.promql_expr_test.iter().enumerate() {
             let time = test.eval_time.0;
             let plan = Plan::parse_with(&test.expr, self.promql).map_err(|refusal| refusal.to_string());
-            let got = plan.and_then(|plan| instant(&plan, &self.store, start + time, engine(self.file)));
+            let got =
+                plan.and_then(|plan| instant(&plan, self.store.source(), start + time, engine(self.file)));
             let failure = match got {
                 Ok(got) => case::samples(test, self.file.fuzzy_compare, got),
                 Err(problem) => Some(Failure::Error(problem)),
@@ -210,7 +211,7 @@ impl Staged<'_> {
     fn evaluate(&mut self, store: &mut Recorded, at: Timestamp, engine: Engine) -> Result<(), String> {
         let plan = self.plan.as_ref().map_err(String::clone)?;
         let read_at = at - self.group.query_offset;
-        let elements = instant(plan, store, read_at, engine)?;
+        let elements = instant(plan, store.source(), read_at, engine)?;
         let series = match &self.rule.record {
             Some(name) => self.recorded(name, elements)?,
             None => self.alerts(elements, at)?,
