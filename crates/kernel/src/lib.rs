@@ -3,6 +3,7 @@
 //! Nothing here knows what Swan does. Nothing here reads a clock, a file or the environment.
 
 mod actor;
+pub mod civil;
 mod ids;
 mod labels;
 pub mod limits;

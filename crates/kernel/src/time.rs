@@ -158,9 +158,10 @@ impl FromStr for Timestamp {
 }
 
 /// The form in which Swan itself writes instants, `YYYY-MM-DDTHH:MM:SS[.mmm]Z`: every fact carries at least one,
-/// so a replay reads millions of them. Anything else is left to jiff. The calendar arithmetic is Howard Hinnant's
-/// ("chrono-Compatible Low-Level Date Algorithms", `days_from_civil` and `civil_from_days`).
+/// so a replay reads millions of them. Anything else is left to jiff.
 mod utc_text {
+    use crate::civil::{civil_from_days, days_from_civil, days_in_month};
+
     const MS_PER_DAY: i64 = 86_400_000;
 
     /// Text of at most 24 bytes.
@@ -189,7 +190,7 @@ mod utc_text {
         let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
         let (hour, minute, second) = (number(&text[11..13])?, number(&text[14..16])?, number(&text[17..19])?);
         let exists = (1..=12).contains(&month)
-            && (1..=days_in(year, month)).contains(&day)
+            && (1..=days_in_month(year, month)).contains(&day)
             && hour < 24
             && minute < 60
             && second < 60;
@@ -230,37 +231,6 @@ mod utc_text {
             *digit = b'0' + (number % 10) as u8;
             number /= 10;
         }
-    }
-
-    fn days_in(year: i64, month: i64) -> i64 {
-        match month {
-            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        }
-    }
-
-    fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-        let year = if month <= 2 { year - 1 } else { year };
-        let era = year.div_euclid(400);
-        let year_of_era = year.rem_euclid(400);
-        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        era * 146_097 + day_of_era - 719_468
-    }
-
-    fn civil_from_days(days: i64) -> (i64, i64, i64) {
-        let days = days + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        (year, month, day)
     }
 }
 

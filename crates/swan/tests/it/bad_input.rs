@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::http::Asked;
+use crate::remote_write::{message, packed};
 use crate::swan::{SOON, Start, Swan, until, verified};
 use crate::team::Team;
 
@@ -86,9 +87,9 @@ fn lines_that_cannot_be_read_are_named_and_the_others_count() {
 #[test]
 fn half_a_protobuf_is_refused_and_the_server_goes_on() {
     let (_directory, swan) = serving();
-    let whole = write_request("up", &[(now_ms(), 1.0)]);
+    let whole = message(&[(vec![("__name__", "up")], vec![(now_ms(), 1.0)])]);
     let send = |message: &[u8]| {
-        let body = snap::raw::Encoder::new().compress_vec(message).unwrap();
+        let body = packed(message);
         let remote = swan.caller().header("Content-Encoding", "snappy");
         remote.post("/api/v1/write", "application/x-protobuf", &body)
     };
@@ -103,7 +104,7 @@ fn half_a_protobuf_is_refused_and_the_server_goes_on() {
       "hint": "offsets count in the decoded body, a prometheus.WriteRequest"
     }
     "#);
-    let body = snap::raw::Encoder::new().compress_vec(&whole).unwrap();
+    let body = packed(&whole);
     let half = swan.caller().post("/api/v1/write", "application/x-protobuf", &body[..body.len() / 2]);
     assert_eq!(half.status, 400, "half a snappy block: {half:?}");
     assert!(swan.query("up").is_empty(), "nothing of what was refused was kept");
@@ -233,31 +234,4 @@ fn an_address_that_is_taken_is_said_with_what_to_do() {
 fn now_ms() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(now.as_millis()).unwrap()
-}
-
-/// A remote write 1.0 message with one series, written by hand after the published protobuf.
-fn write_request(name: &str, samples: &[(i64, f64)]) -> Vec<u8> {
-    fn field(number: u8, payload: &[u8]) -> Vec<u8> {
-        let mut message = vec![number << 3 | 2];
-        varint(&mut message, payload.len() as u64);
-        message.extend(payload);
-        message
-    }
-    fn varint(message: &mut Vec<u8>, mut value: u64) {
-        while value >= 0x80 {
-            message.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        message.push(value as u8);
-    }
-    let label = [field(1, b"__name__"), field(2, name.as_bytes())].concat();
-    let mut series = field(1, &label);
-    for (at, value) in samples {
-        let mut sample = vec![1 << 3 | 1];
-        sample.extend(value.to_le_bytes());
-        sample.push(2 << 3);
-        varint(&mut sample, *at as u64);
-        series.extend(field(2, &sample));
-    }
-    field(1, &series)
 }

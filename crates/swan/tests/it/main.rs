@@ -23,6 +23,7 @@ mod prometheus;
 mod prometheus_api;
 mod prometheus_suite;
 mod quarantine;
+mod remote_write;
 mod replay;
 mod rule_tests;
 mod scraping;

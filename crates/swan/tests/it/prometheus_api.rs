@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, Caller, in_a_query};
 use crate::prometheus::is_installed;
+use crate::remote_write::{Series, field, number, packed, write};
 use crate::swan::{Ran, SOON, Start, Swan, until};
 use crate::team::Team;
 
@@ -67,9 +68,6 @@ impl Drop for Peer {
     }
 }
 
-/// One series with its samples.
-type Series = (Vec<(&'static str, &'static str)>, Vec<(i64, f64)>);
-
 /// The end of the samples: a whole quarter of a minute, a moment ago.
 #[expect(clippy::disallowed_methods, reason = "the servers compare samples with the wall clock")]
 fn recently() -> i64 {
@@ -100,50 +98,6 @@ fn service(until_ms: i64) -> Vec<Series> {
     ]
 }
 
-/// A remote write request of these series.
-fn write_request(all: &[Series]) -> Vec<u8> {
-    let mut request = Vec::new();
-    for (labels, samples) in all {
-        let mut series = Vec::new();
-        for (name, value) in labels {
-            let mut label = Vec::new();
-            field(&mut label, 1, name.as_bytes());
-            field(&mut label, 2, value.as_bytes());
-            field(&mut series, 1, &label);
-        }
-        for (at, value) in samples {
-            let mut sample = vec![1 << 3 | 1];
-            sample.extend(value.to_le_bytes());
-            sample.push(2 << 3);
-            varint(&mut sample, *at as u64);
-            field(&mut series, 2, &sample);
-        }
-        field(&mut request, 1, &series);
-    }
-    snap::raw::Encoder::new().compress_vec(&request).unwrap()
-}
-
-fn field(message: &mut Vec<u8>, number: u64, bytes: &[u8]) {
-    varint(message, number << 3 | 2);
-    varint(message, bytes.len() as u64);
-    message.extend_from_slice(bytes);
-}
-
-fn varint(message: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        message.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    message.push(value as u8);
-}
-
-fn write(to: &Caller, body: &[u8]) {
-    let writer =
-        to.clone().header("Content-Encoding", "snappy").header("X-Prometheus-Remote-Write-Version", "0.1.0");
-    let answer = writer.post("/api/v1/write", "application/x-protobuf", body);
-    assert_eq!(answer.status, 204, "{answer:?}");
-}
-
 /// Swan and a Prometheus with the same samples, and the time of the last ones.
 struct Both {
     directory: tempfile::TempDir,
@@ -163,9 +117,9 @@ impl Both {
         let swan = Start::new(directory.path()).serve();
         let peer = Peer::start(directory.path(), NOTHING);
         let until_ms = recently();
-        let body = write_request(&service(until_ms));
-        write(&swan.caller(), &body);
-        write(&peer.caller(), &body);
+        let samples = service(until_ms);
+        write(&swan.caller(), &samples);
+        write(&peer.caller(), &samples);
         Some(Self { directory, swan, peer, until_ms })
     }
 
@@ -399,7 +353,7 @@ fn an_administrator_deletes_cleans_and_keeps_a_copy() {
     let directory = tempfile::tempdir().unwrap();
     let swan = Start::new(directory.path()).serve();
     let until_ms = recently();
-    write(&swan.caller(), &write_request(&service(until_ms)));
+    write(&swan.caller(), &service(until_ms));
     let admin = |path: &str| swan.caller().send("POST", &format!("/api/v1/admin/tsdb/{path}"), b"").answer();
     let snapshot = admin("snapshot");
     assert_eq!(snapshot.status, 200, "{snapshot:?}");
@@ -483,9 +437,9 @@ fn rules_and_alerts_are_shown_as_by_prometheus() {
     std::fs::write(directory.path().join("rules.yaml"), RULES).unwrap();
     let swan = Start::new(directory.path()).with(&["--config", "swan.yaml"]).serve();
     let peer = Peer::start(directory.path(), "rule_files: [../rules.yaml]\n");
-    let body = write_request(&service(recently()));
-    write(&swan.caller(), &body);
-    write(&peer.caller(), &body);
+    let samples = service(recently());
+    write(&swan.caller(), &samples);
+    write(&peer.caller(), &samples);
     let rules = |of: &Caller, query: &str| timeless(of.get(&format!("/api/v1/rules{query}")).json());
     let settled = |of: &Caller| {
         let shown = rules(of, "");
@@ -578,7 +532,7 @@ fn another_prometheus_reads_and_federates() {
     let directory = tempfile::tempdir().unwrap();
     let swan = Start::new(directory.path()).serve();
     let until_ms = recently();
-    write(&swan.caller(), &write_request(&service(until_ms)));
+    write(&swan.caller(), &service(until_ms));
     let configuration = format!(
         "remote_read: [{{ url: \"{url}/api/v1/read\", read_recent: true, required_matchers: {{ job: api }} }}]
 scrape_configs:
@@ -618,18 +572,18 @@ scrape_configs:
 fn chunks_are_streamed_to_who_takes_them() {
     let directory = tempfile::tempdir().unwrap();
     let swan = Start::new(directory.path()).serve();
-    write(&swan.caller(), &write_request(&service(recently())));
+    write(&swan.caller(), &service(recently()));
     // A query of `up` over all times: __name__="up", and both forms accepted, the stream first.
     let mut matcher = Vec::new();
     field(&mut matcher, 2, b"__name__");
     field(&mut matcher, 3, b"up");
-    let mut query = vec![2 << 3];
-    varint(&mut query, i64::MAX as u64);
+    let mut query = Vec::new();
+    number(&mut query, 2, i64::MAX as u64);
     field(&mut query, 3, &matcher);
     let mut request = Vec::new();
     field(&mut request, 1, &query);
     field(&mut request, 2, &[1, 0]);
-    let body = snap::raw::Encoder::new().compress_vec(&request).unwrap();
+    let body = packed(&request);
     let answer = swan.caller().post("/api/v1/read", "application/x-protobuf", &body);
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(
@@ -648,7 +602,7 @@ fn long_answers_are_packed_for_who_can_unpack_them() {
     let directory = tempfile::tempdir().unwrap();
     let swan = Start::new(directory.path()).serve();
     let until_ms = recently();
-    write(&swan.caller(), &write_request(&service(until_ms)));
+    write(&swan.caller(), &service(until_ms));
     let query = format!("/api/v1/query?query={}&time={}", in_a_query("{job!=\"\"}[2m]"), until_ms / 1000);
     let plain = swan.get(&query);
     assert_eq!(plain.header("content-encoding"), None);

@@ -2,7 +2,6 @@
 //! that stands until it is moved. A link is `PERSON.PAGE`, a session `session-of-PERSON`.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -20,7 +19,8 @@ use facts::{Configuration, ConfigurationApplied, Entry, Seq, Stream};
 use kernel::{
     Actor, ComponentId, HeartbeatId, IncidentId, Labels, PageId, PersonId, Ratio, ServiceId, Span, Timestamp,
 };
-use promql::{Matcher, Selected, Selection, SourceFault, TimeRange};
+use promql::in_memory::InMemory;
+use promql::{Matcher, TimeRange};
 use tower::ServiceExt;
 
 use super::shell::encoded;
@@ -236,25 +236,6 @@ impl Backtests for Hall {
     }
 }
 
-impl promql::SeriesSource for Hall {
-    fn select(
-        &self,
-        _: &Selection<'_>,
-        _: &mut dyn FnMut(Selected<'_>) -> ControlFlow<()>,
-    ) -> Result<(), SourceFault> {
-        Ok(())
-    }
-    fn label_names(&self, _: &[Matcher], _: TimeRange) -> Result<Vec<String>, SourceFault> {
-        Ok(Vec::new())
-    }
-    fn label_values(&self, _: &str, _: &[Matcher], _: TimeRange) -> Result<Vec<String>, SourceFault> {
-        Ok(Vec::new())
-    }
-    fn series(&self, _: &[Matcher], _: TimeRange) -> Result<Vec<Labels>, SourceFault> {
-        Ok(Vec::new())
-    }
-}
-
 /// What a request was answered.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -300,7 +281,7 @@ impl Stage {
             engine: hall.clone(),
             samples: hall.clone(),
             intake: hall.clone(),
-            series: hall.clone(),
+            series: Arc::new(InMemory::new()),
             storage: hall.clone(),
             targets: hall.clone(),
             rules: hall.clone(),

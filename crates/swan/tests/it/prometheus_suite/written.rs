@@ -6,10 +6,11 @@ use promql::{Buckets, CounterResetHint, Histogram};
 
 use super::script::{Loaded, LoadedSample, Written};
 use crate::http::Caller;
+use crate::remote_write::{double, field, number, packed, varint};
 
 /// Sends the series, all of which have to be taken.
 pub(crate) fn send(to: &Caller, all: &[Loaded]) -> Result<(), String> {
-    let body = snap::raw::Encoder::new().compress_vec(&request(all)).unwrap();
+    let body = packed(&request(all));
     let sender =
         to.clone().header("Content-Encoding", "snappy").header("X-Prometheus-Remote-Write-Version", "2.0.0");
     let proto = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
@@ -105,28 +106,4 @@ fn doubles(message: &mut Vec<u8>, place: u64, values: &[f64]) {
 
 const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
-}
-
-fn double(message: &mut Vec<u8>, place: u64, value: f64) {
-    varint(message, place << 3 | 1);
-    message.extend(value.to_le_bytes());
-}
-
-fn number(message: &mut Vec<u8>, place: u64, value: u64) {
-    varint(message, place << 3);
-    varint(message, value);
-}
-
-fn field(message: &mut Vec<u8>, place: u64, bytes: &[u8]) {
-    varint(message, place << 3 | 2);
-    varint(message, bytes.len() as u64);
-    message.extend_from_slice(bytes);
-}
-
-fn varint(message: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        message.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    message.push(value as u8);
 }
