@@ -4,12 +4,10 @@
 //! smallest part of the expression that still differs. Known ones, where the two rightly disagree, are listed with
 //! their reasons in `known`.
 
-mod calls;
 mod compare;
 mod feature;
 mod grammar;
 mod known;
-mod native;
 mod pair;
 mod series;
 mod tally;

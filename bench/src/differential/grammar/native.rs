@@ -1,7 +1,7 @@
 //! Random expressions about native histograms.
 
-use super::grammar::Grammar;
-use super::tree::{Expression, Type};
+use super::Grammar;
+use crate::differential::tree::{Expression, Type};
 
 const QUANTILES: [&str; 9] = ["0.5", "0.9", "0.99", "0", "1", "0.25", "-1", "2", "NaN"];
 const FRACTIONS: [&str; 5] = ["0, 1", "-1, 2.5", "-Inf, 0.5", "0.1, +Inf", "3, 1"];

@@ -1,7 +1,7 @@
 //! Random calls that have a shape of their own, of labels and of classic histograms.
 
-use super::grammar::{Grammar, Level};
-use super::tree::{Expression, Type};
+use super::{Grammar, Level};
+use crate::differential::tree::{Expression, Type};
 
 impl Grammar {
     pub(super) fn labels(&mut self, name: &str, level: Level, depth: u32) -> Expression {
@@ -92,7 +92,7 @@ impl Grammar {
         }
     }
 
-    pub(super) fn scalar_of_vector(&mut self) -> Expression {
+    fn scalar_of_vector(&mut self) -> Expression {
         self.note("scalar".to_owned());
         let text = self.chance.pick(&[
             "scalar(limit{job=\"api\"})",
