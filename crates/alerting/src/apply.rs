@@ -1,14 +1,16 @@
 //! The fold. Every operation here is total: a fact about something that is not open changes nothing, and whatever it
 //! leaves half done has a deadline that is due at once.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod configured;
+mod silences;
 
-use facts::alerting::{AlertingFact, FiringAlert, Matcher, Origin, SuppressReason};
-use facts::configuration::{Configuration, Rule, RuleGroup};
+use std::collections::BTreeSet;
+
+use facts::alerting::{AlertingFact, FiringAlert, Origin, SuppressReason};
 use facts::{Entry, Fact};
-use kernel::{Fingerprint, GroupId, SilenceId, Span, Timestamp};
+use kernel::{Fingerprint, GroupId, Span, Timestamp};
 
-use crate::state::{Alert, Emptied, Group, Pending, RuleSettings, Silence, Standing, State, key_text};
+use crate::state::{Alert, Emptied, Group, Pending, Standing, State, key_text};
 use crate::{WakeReason, limits};
 
 /// Takes in one entry. Never refuses, and never panics on any recorded fact in any order.
@@ -304,144 +306,4 @@ impl State {
             self.deadlines.insert((to, why));
         }
     }
-
-    // Silences.
-
-    fn silence_created(&mut self, entry: &Entry) {
-        let Fact::Alerting(AlertingFact::SilenceCreated {
-            silence: id,
-            matchers,
-            starts_at,
-            ends_at,
-            comment,
-            created_by,
-        }) = &entry.fact
-        else {
-            return;
-        };
-        self.silence_expired(*id, entry.at);
-        self.last_silence = self.last_silence.max(id.0);
-        let silence = Silence {
-            id: *id,
-            matchers: matchers.iter().cloned().map(From::<Matcher>::from).collect(),
-            starts_at: *starts_at,
-            ends_at: *ends_at,
-            ended_at: None,
-            comment: comment.clone(),
-            created_by: created_by.clone(),
-            author: entry.actor.clone(),
-            updated_at: entry.at,
-            begun: false,
-            muted: BTreeSet::new(),
-            reaching: BTreeMap::new(),
-        };
-        self.ended_silences.remove(id);
-        self.silences.insert(*id, silence);
-        self.deadlines.insert((*ends_at, WakeReason::SilenceEnds(*id)));
-        if *starts_at <= entry.at {
-            self.silence_begins(*id, entry.at);
-        } else {
-            self.deadlines.insert((*starts_at, WakeReason::SilenceBegins(*id)));
-        }
-    }
-
-    fn silence_begins(&mut self, id: SilenceId, at: Timestamp) {
-        let Some(silence) = self.silences.get_mut(&id) else { return };
-        self.deadlines.remove(&(silence.starts_at, WakeReason::SilenceBegins(id)));
-        silence.begun = true;
-        for (fingerprint, alert) in &self.alerts {
-            let reached =
-                matches!(alert.standing, Standing::Grouped(_)) && silence.matches(&alert.fired.labels);
-            if reached && !silence.reaching.contains_key(fingerprint) {
-                silence.reaching.insert(*fingerprint, at);
-                self.deadlines.insert((at, WakeReason::SilenceReaches(id, *fingerprint)));
-            }
-        }
-    }
-
-    fn silence_expired(&mut self, id: SilenceId, at: Timestamp) {
-        let Some(mut silence) = self.silences.remove(&id) else { return };
-        self.deadlines.remove(&(silence.starts_at, WakeReason::SilenceBegins(id)));
-        self.deadlines.remove(&(silence.ends_at, WakeReason::SilenceEnds(id)));
-        for (fingerprint, since) in std::mem::take(&mut silence.reaching) {
-            self.deadlines.remove(&(since, WakeReason::SilenceReaches(id, fingerprint)));
-        }
-        for fingerprint in std::mem::take(&mut silence.muted) {
-            self.unsettle(fingerprint, at);
-        }
-        silence.ended_at = Some(at);
-        silence.updated_at = at;
-        self.ended_silences.insert(id, silence);
-        while self.ended_silences.len() > limits::ENDED_SILENCES_MAX {
-            self.ended_silences.pop_first();
-        }
-    }
-
-    // Configuration.
-
-    fn configure(&mut self, configuration: &Configuration, at: Timestamp) {
-        self.settings = configuration.alerting.clone();
-        self.services = configuration.services.keys().cloned().collect();
-        let mut rules: BTreeMap<String, Vec<RuleSettings>> = BTreeMap::new();
-        for group in &configuration.rule_groups {
-            let settings = || group.rules.iter().map(|rule| rule_settings(group, rule)).collect();
-            rules.entry(group.name.clone()).or_insert_with(settings);
-        }
-        let before = std::mem::replace(&mut self.rules, rules);
-        for (group, places) in std::mem::take(&mut self.by_rule) {
-            let old = before.get(&group).map_or(&[][..], Vec::as_slice);
-            let new = self.rules.get(&group).map_or(&[][..], Vec::as_slice);
-            let moved = places_after(old, new);
-            for (place, held) in places {
-                self.hand_over(&group, moved.get(&place).copied(), held, at);
-            }
-        }
-    }
-
-    /// Gives what a rule held to the place where it stands after a change, or makes orphans of it.
-    fn hand_over(&mut self, group: &str, to: Option<usize>, held: BTreeSet<Fingerprint>, at: Timestamp) {
-        let Some(to) = to else {
-            for fingerprint in held {
-                self.orphan(fingerprint, at);
-            }
-            return;
-        };
-        for fingerprint in &held {
-            let fired = self.alerts.get_mut(fingerprint).map(|alert| &mut alert.fired.origin);
-            let origin =
-                fired.or_else(|| self.pending.get_mut(fingerprint).map(|pending| &mut pending.origin));
-            if let Some(Origin::Rule { place, .. }) = origin {
-                *place = to;
-            }
-        }
-        self.by_rule.entry(group.to_owned()).or_default().insert(to, held);
-    }
-}
-
-fn rule_settings(group: &RuleGroup, rule: &Rule) -> RuleSettings {
-    let mut labels = group.labels.clone();
-    labels.extend(rule.labels.iter().map(|(name, value)| (name.clone(), value.clone())));
-    RuleSettings {
-        alert: rule.alert.clone(),
-        hold: rule.hold,
-        keep_firing_for: rule.keep_firing_for,
-        labels,
-        annotations: rule.annotations.clone(),
-    }
-}
-
-/// Where the alerting rules of a group stand after a change: a rule is the same while its name and labels are, as in
-/// Prometheus, and equal ones keep their order.
-fn places_after(old: &[RuleSettings], new: &[RuleSettings]) -> BTreeMap<usize, usize> {
-    let mut free: BTreeMap<_, VecDeque<usize>> = BTreeMap::new();
-    for (place, rule) in new.iter().enumerate().filter(|(_, rule)| rule.alert.is_some()) {
-        free.entry((&rule.alert, &rule.labels)).or_default().push_back(place);
-    }
-    let mut moved = BTreeMap::new();
-    for (place, rule) in old.iter().enumerate() {
-        if let Some(to) = free.get_mut(&(&rule.alert, &rule.labels)).and_then(VecDeque::pop_front) {
-            moved.insert(place, to);
-        }
-    }
-    moved
 }

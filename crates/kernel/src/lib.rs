@@ -11,6 +11,7 @@ mod percent;
 mod refusal;
 mod rng;
 mod time;
+mod utc_text;
 mod wake;
 
 pub use actor::Actor;

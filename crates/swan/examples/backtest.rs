@@ -27,6 +27,8 @@ mod evaluate;
 mod limits;
 #[path = "../src/backtest/moments.rs"]
 mod moments;
+#[path = "../src/backtest/planned.rs"]
+mod planned;
 #[path = "../src/backtest/recorded.rs"]
 mod recorded;
 #[path = "../src/backtest/rehearsal.rs"]
@@ -36,7 +38,8 @@ mod stopped;
 #[path = "../src/backtest/tally.rs"]
 mod tally;
 
-use course::{Course, Over, planned};
+use course::{Course, Over};
+use planned::planned;
 use rehearsal::Rehearsal;
 use stopped::Stopped;
 use tally::Tally;

@@ -5,37 +5,18 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use facts::alerting::AlertingFact;
-use facts::configuration::{Rule, RuleGroup};
 use facts::{Entry, Fact};
 use kernel::{Labels, Span, Timestamp};
-use promql::{METRIC_NAME, Plan, SeriesSource, Value};
+use promql::{METRIC_NAME, SeriesSource, Value};
 use web::ports::Stretch;
 
 use super::Stopped;
 use super::evaluate::{Columns, Evaluation, Grid};
-use super::limits::{
-    POINTS_HELD_MAX, RECORDED_SAMPLES_MAX, STEPS_PER_QUERY_FIRST, STEPS_PER_QUERY_MAX, WARM_UP_MAX,
-};
-use super::moments::{Lane, Memory};
+use super::limits::{POINTS_HELD_MAX, RECORDED_SAMPLES_MAX, STEPS_PER_QUERY_FIRST, STEPS_PER_QUERY_MAX};
+use super::moments::Lane;
+use super::planned::{Planned, reaches};
 use super::recorded::{Overlay, Recorded};
 use super::rehearsal::Rehearsal;
-
-/// A rule with its plan and where it stands.
-pub(crate) struct Planned<'g> {
-    pub(crate) group: &'g RuleGroup,
-    pub(crate) place: usize,
-    pub(crate) rule: &'g Rule,
-    pub(crate) plan: Plan,
-    memory: Memory,
-    /// What its last evaluation recorded.
-    written: BTreeSet<Labels>,
-    /// The same at the end of the stretch that is being evaluated.
-    writes: BTreeSet<Labels>,
-    pub(crate) evaluations: u64,
-    pub(crate) failures: u64,
-    pub(crate) first_failure: Option<String>,
-    failed_queries: usize,
-}
 
 /// A set of rules on its way through time.
 pub(crate) struct Course<'g> {
@@ -58,55 +39,6 @@ pub(crate) struct Over<'g> {
     pub(crate) skip: &'g [Stretch],
     pub(crate) source: &'g dyn SeriesSource,
     pub(crate) is_cancelled: &'g (dyn Fn() -> bool + Sync),
-}
-
-/// All rules with their plans, in the order in which they are evaluated.
-pub(crate) fn planned(
-    groups: &[RuleGroup],
-    settings: promql::Settings,
-) -> Result<Vec<Planned<'_>>, promql::QueryRefusal> {
-    let rules = groups.iter().flat_map(|group| group.rules.iter().enumerate().map(move |rule| (group, rule)));
-    rules
-        .map(|(group, (place, rule))| {
-            let plan = Plan::parse_with(&rule.expr, settings)?;
-            let (memory, written, first_failure) = (Memory::default(), BTreeSet::new(), None);
-            let (evaluations, failures, failed_queries) = (0, 0, 0);
-            Ok(Planned {
-                group,
-                place,
-                rule,
-                plan,
-                memory,
-                writes: BTreeSet::new(),
-                written,
-                evaluations,
-                failures,
-                first_failure,
-                failed_queries,
-            })
-        })
-        .collect()
-}
-
-/// Whether any of a plan's selectors can mean a series of this name; how far back they reach at most.
-fn reaches(plan: &Plan, name: &str) -> Option<Span> {
-    let selectors = plan.selectors().into_iter().filter(|selector| {
-        selector
-            .matchers
-            .iter()
-            .filter(|matcher| matcher.name() == METRIC_NAME)
-            .all(|matcher| matcher.matches(name))
-    });
-    selectors.map(|selector| selector.range.unwrap_or(Span::ZERO) + selector.offset.max(Span::ZERO)).max()
-}
-
-/// How long before the tested time evaluation has to begin, so that what holds at its beginning is known.
-pub(crate) fn warm_up(rules: &[Planned<'_>]) -> Span {
-    let names: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.rule.record.as_deref()).collect();
-    let held = rules.iter().map(|planned| planned.rule.hold + planned.rule.keep_firing_for).max();
-    let read = rules.iter().flat_map(|planned| names.iter().filter_map(|name| reaches(&planned.plan, name)));
-    let read = read.max().map_or(Span::ZERO, |reach| reach + promql::Engine::default().lookback);
-    (held.unwrap_or(Span::ZERO) + read).min(WARM_UP_MAX)
 }
 
 impl<'g> Course<'g> {

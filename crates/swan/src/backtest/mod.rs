@@ -15,6 +15,7 @@ pub(crate) mod course;
 pub(crate) mod evaluate;
 pub(crate) mod limits;
 pub(crate) mod moments;
+pub(crate) mod planned;
 mod port;
 pub(crate) mod recorded;
 pub(crate) mod rehearsal;
@@ -55,9 +56,9 @@ pub(crate) fn run(
 ) -> Result<BacktestReport, BacktestRefusal> {
     let zone = check(asked, setting)?;
     let settings = web::language::settings(setting.configuration.promql);
-    let planned = |groups| course::planned(groups, settings).map_err(|refusal| invalid(&refusal));
+    let planned = |groups| planned::planned(groups, settings).map_err(|refusal| invalid(&refusal));
     let (proposed, in_force) = (planned(&asked.groups)?, planned(&setting.configuration.rule_groups)?);
-    let warm_up = course::warm_up(&proposed).max(course::warm_up(&in_force));
+    let warm_up = planned::warm_up(&proposed).max(planned::warm_up(&in_force));
     let start = asked.from - warm_up;
     let over = Over { start, end: asked.to, skip: &asked.skip, source, is_cancelled };
     let rehearse = |groups: &[RuleGroup], rules| {

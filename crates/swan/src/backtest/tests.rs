@@ -10,8 +10,9 @@ use promql::in_memory::InMemory;
 use promql::{METRIC_NAME, STALE_NAN, Value, never_cancelled};
 use web::ports::{BacktestAsked, BacktestReport, BacktestSetting, Stretch};
 
-use super::course::{Course, Over, planned};
+use super::course::{Course, Over};
 use super::evaluate::instant;
+use super::planned::planned;
 use super::recorded::{Overlay, Recorded};
 use super::rehearsal::Rehearsal;
 

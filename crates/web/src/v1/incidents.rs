@@ -1,4 +1,4 @@
-//! Incidents and tickets.
+//! Incidents.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -6,13 +6,13 @@ use engine::World;
 use facts::Stream;
 use facts::incidents::{Audience, DeclareReason, Phase, ResponseTeam, Severity};
 use incidents::Command;
-use kernel::{IncidentId, PageId, PersonId, ServiceId, TicketId, Timestamp};
+use kernel::{IncidentId, PageId, PersonId, ServiceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::{Asked, DoneAnswer, ShownEntry, id};
+use super::shapes::{Asked, DoneAnswer, ShownEntry, Somebody, Text, id};
 use crate::access::Responder;
 use crate::answer::{Error, ErrorBody, Result};
 use crate::doors::Doorway;
@@ -28,9 +28,6 @@ pub(super) fn routes() -> OpenApiRouter<Doorway> {
         .routes(routes!(join_team, leave_team))
         .routes(routes!(change_severity))
         .routes(routes!(resolve))
-        .routes(routes!(tickets))
-        .routes(routes!(assign_ticket))
-        .routes(routes!(close_ticket))
 }
 
 /// An incident.
@@ -257,13 +254,6 @@ async fn post_update(
     Ok(Json(doorway.submit(caller.actor, command).await?.into()))
 }
 
-/// Prose.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Text {
-    text: String,
-}
-
 /// Write into the primary log.
 #[utoipa::path(post, path = "/v1/incidents/{incident}/notes", tag = "respond", params(("incident" = String, Path)),
     request_body = Text, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
@@ -275,14 +265,6 @@ async fn write_note(
 ) -> DoneAnswer {
     let command = Command::WriteNote { incident: id(&incident)?, text: body.text };
     Ok(Json(doorway.submit(caller.actor, command).await?.into()))
-}
-
-/// Somebody.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Somebody {
-    #[schema(value_type = String)]
-    person: PersonId,
 }
 
 /// Let somebody lead.
@@ -371,69 +353,5 @@ async fn resolve(
     Asked(body): Asked<Text>,
 ) -> DoneAnswer {
     let command = Command::ResolveIncident { incident: id(&incident)?, text: body.text };
-    Ok(Json(doorway.submit(caller.actor, command).await?.into()))
-}
-
-/// An operations issue.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ShownTicket {
-    #[schema(value_type = String)]
-    pub(crate) id: TicketId,
-    #[schema(value_type = Option<String>)]
-    pub(crate) service: Option<ServiceId>,
-    pub(crate) title: String,
-    #[schema(value_type = String, format = DateTime)]
-    pub(crate) due: Timestamp,
-    pub(crate) overdue: bool,
-    #[schema(value_type = Option<String>)]
-    pub(crate) owner: Option<PersonId>,
-    /// How it was dealt with.
-    pub(crate) resolution: Option<String>,
-}
-
-pub(crate) fn shown_tickets(world: &World) -> Vec<ShownTicket> {
-    let all = world.incidents.tickets().chain(world.incidents.closed_tickets());
-    all.take(ROWS_MAX)
-        .map(|ticket| ShownTicket {
-            id: ticket.id,
-            service: ticket.service.clone(),
-            title: ticket.title.clone(),
-            due: ticket.due,
-            overdue: ticket.overdue,
-            owner: ticket.owner.clone(),
-            resolution: ticket.closed.as_ref().map(|(_, text)| text.clone()),
-        })
-        .collect()
-}
-
-/// Tickets: the open ones, then those that were dealt with.
-#[utoipa::path(get, path = "/v1/tickets", tag = "respond", responses((status = 200, body = Vec<ShownTicket>)))]
-async fn tickets(_: Responder, State(doorway): State<Doorway>) -> Result<Json<Vec<ShownTicket>>> {
-    doorway.view(shown_tickets).await.map(Json)
-}
-
-/// Let somebody own a ticket.
-#[utoipa::path(post, path = "/v1/tickets/{ticket}/owner", tag = "respond", params(("ticket" = String, Path)),
-    request_body = Somebody, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
-async fn assign_ticket(
-    Responder(caller): Responder,
-    State(doorway): State<Doorway>,
-    Path(ticket): Path<String>,
-    Asked(body): Asked<Somebody>,
-) -> DoneAnswer {
-    let command = Command::AssignTicket { ticket: id(&ticket)?, person: body.person };
-    Ok(Json(doorway.submit(caller.actor, command).await?.into()))
-}
-
-/// Close a ticket.
-#[utoipa::path(post, path = "/v1/tickets/{ticket}/close", tag = "respond", params(("ticket" = String, Path)),
-    request_body = Text, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
-async fn close_ticket(
-    Responder(caller): Responder,
-    State(doorway): State<Doorway>,
-    Path(ticket): Path<String>,
-    Asked(body): Asked<Text>,
-) -> DoneAnswer {
-    let command = Command::CloseTicket { ticket: id(&ticket)?, resolution: body.text };
     Ok(Json(doorway.submit(caller.actor, command).await?.into()))
 }

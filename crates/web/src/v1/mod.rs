@@ -9,6 +9,7 @@ mod ledger;
 pub(crate) mod oncall;
 mod shapes;
 mod system;
+pub(crate) mod tickets;
 
 use axum::Router;
 use axum::routing::get;
@@ -49,6 +50,7 @@ fn documented() -> (Router<Doorway>, Document) {
         .merge(ledger::routes())
         .merge(oncall::routes())
         .merge(incidents::routes())
+        .merge(tickets::routes())
         .merge(learning::routes())
         .merge(backtest::routes())
         .merge(credentials::routes())

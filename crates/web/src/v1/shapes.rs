@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
 use facts::{Entry, Seq};
-use kernel::Timestamp;
+use kernel::{PersonId, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -26,6 +26,21 @@ impl<T: DeserializeOwned> FromRequest<Doorway> for Asked<T> {
             .map(Self)
             .map_err(|error| Error::bad_request(format!("the body: {error}")))
     }
+}
+
+/// Prose.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Text {
+    pub(crate) text: String,
+}
+
+/// Somebody.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Somebody {
+    #[schema(value_type = String)]
+    pub(crate) person: PersonId,
 }
 
 /// What a command led to.

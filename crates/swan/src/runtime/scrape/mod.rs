@@ -11,10 +11,12 @@ mod access;
 mod book;
 mod discovery;
 mod limits;
+mod protocol;
 mod relabel;
 mod round;
 mod series;
 mod target;
+mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -305,7 +307,7 @@ impl Crew {
     fn end(&mut self, key: &Labels) {
         let Some((mut memory, _)) = self.memories.remove(key) else { return };
         let labels = target::without_url(key);
-        if let Err(fault) = round::write_end(&self.tools, &self.job.config, &labels, &mut memory) {
+        if let Err(fault) = write::write_end(&self.tools, &self.job.config, &labels, &mut memory) {
             tracing::warn!(%fault, job = self.job.config.job_name, "the end of a target was not written");
         }
         self.tools.book.forget(&(self.job.config.job_name.clone(), key.clone()));
