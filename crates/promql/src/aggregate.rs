@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::budget::Held;
 use crate::column::{ABSENT, Column, Name, Row, is_present};
-use crate::evaluate::{Evaluated, Evaluation, Sink};
+use crate::evaluation::{Evaluated, Evaluation, Sink};
 use crate::fold::{Count, Fold, Folded, Max, Min, Presence, Stddev, Stdvar};
 use crate::general::HistogramSum;
 use crate::grouping::Groups;

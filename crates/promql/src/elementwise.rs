@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::QueryError;
 use crate::column::{ABSENT, Column, ColumnRef, Scalars, is_present};
-use crate::evaluate::{Evaluated, Evaluation, Sink};
+use crate::evaluation::{Evaluated, Evaluation, Sink};
 use crate::mathematics::{max, min};
 use crate::operator::{Mismatch, Operator, Outcome, Side};
 use crate::plan::{Elementwise, Vector};

@@ -7,7 +7,7 @@ use kernel::{Labels, Span, Timestamp};
 
 use crate::budget::Budget;
 use crate::column::{Column, Name, Scalars, Series, Steps, is_present, without_metadata};
-use crate::evaluate::{Evaluation, Shared};
+use crate::evaluation::{Evaluation, Shared};
 use crate::limits::{PARTS_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_POINTS_COMPUTED_MAX, QUERY_SERIES_MAX};
 use crate::merge::{Merged, SAME_LABELS};
 use crate::plan::{Root, Vector};
@@ -187,7 +187,7 @@ impl Evaluation<'_> {
                 }
                 all.sort_by(|a, b| a.labels.cmp(&b.labels));
                 if all.windows(2).any(|pair| pair[0].labels == pair[1].labels) {
-                    return Err(crate::evaluate::conflict(SAME_LABELS));
+                    return Err(crate::evaluation::conflict(SAME_LABELS));
                 }
                 QueryResult::Matrix(all)
             }

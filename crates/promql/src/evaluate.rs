@@ -3,46 +3,14 @@
 //! What can take a series as it comes (functions, folding aggregations) holds none; what needs several side by side
 //! collects them.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use kernel::Labels;
 
-use crate::budget::{Budget, Held};
+use crate::budget::Held;
 use crate::column::{ABSENT, Cell, Column, ColumnRef, Name, Row, Scalars, Series, Steps, is_present};
+use crate::evaluation::{Evaluated, Evaluation, Sink};
 use crate::merge::{Merged, SAME_LABELS};
-use crate::parts::Selecting;
 use crate::plan::{QueryConstant, Scalar, Vector};
-use crate::syntax::Fault;
-use crate::syntax::duration::QueryTimes;
-use crate::syntax::tree::Length;
-use crate::{Annotations, QueryError, QueryRefusal, SeriesSource, Settings, relabel};
-
-/// What all parts of one query have in common.
-pub(crate) struct Shared<'q> {
-    pub(crate) text: &'q str,
-    pub(crate) source: &'q dyn SeriesSource,
-    pub(crate) settings: Settings,
-    pub(crate) lookback_ms: i64,
-    pub(crate) subquery_step_ms: i64,
-    pub(crate) times: QueryTimes,
-    pub(crate) budget: Budget<'q>,
-    pub(crate) annotations: Mutex<Annotations>,
-    /// How many parts may be read at the same time.
-    pub(crate) parts: usize,
-}
-
-/// A query at certain steps: its own, those of a subquery, or one where everything is the same at all.
-#[derive(Clone, Copy)]
-pub(crate) struct Evaluation<'q> {
-    pub(crate) shared: &'q Shared<'q>,
-    pub(crate) steps: Steps,
-    /// What selects instead of the source.
-    pub(crate) selecting: Option<&'q dyn Selecting>,
-}
-
-pub(crate) type Evaluated = Result<(), QueryError>;
-/// Takes each series of a vector; the series is lent.
-pub(crate) type Sink<'s> = dyn FnMut(Row<'_>) -> Evaluated + Send + 's;
+use crate::{QueryError, relabel};
 
 /// Series that are held side by side.
 pub(crate) struct Collected<'q> {
@@ -50,40 +18,7 @@ pub(crate) struct Collected<'q> {
     _held: Held<'q>,
 }
 
-impl Shared<'_> {
-    pub(crate) fn annotations(&self) -> MutexGuard<'_, Annotations> {
-        self.annotations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl<'q> Evaluation<'q> {
-    pub(crate) fn budget(self) -> &'q Budget<'q> {
-        &self.shared.budget
-    }
-
-    pub(crate) fn is_range(self) -> bool {
-        self.steps.count > 1
-    }
-
-    /// The same query at other steps.
-    pub(crate) fn at(self, steps: Steps) -> Self {
-        Self { steps, ..self }
-    }
-
-    pub(crate) fn fault(self, fault: Fault) -> QueryError {
-        fault.refused(self.shared.text).into()
-    }
-
-    /// What a length stands for in this query, in milliseconds.
-    pub(crate) fn millis(self, length: &Length, may_be_negative: bool) -> Result<i64, QueryError> {
-        length.millis(self.shared.times, may_be_negative).map_err(|fault| self.fault(fault))
-    }
-
-    /// What becomes of the name of a series once a function has changed what it means.
-    pub(crate) fn drop_name(self) -> Name {
-        if self.shared.settings.delayed_name_removal { Name::ToDrop } else { Name::Dropped }
-    }
-
     /// Hands every series of the vector that has a value at any step to the sink, each label set once.
     pub(crate) fn stream(self, vector: &Vector, sink: &mut Sink<'_>) -> Evaluated {
         if !vector.may_collide(self.shared.settings.delayed_name_removal) {
@@ -226,9 +161,4 @@ impl<'q> Evaluation<'q> {
         let column = ColumnRef::of_floats(&column);
         if column.is_empty() { Ok(()) } else { sink(Row { labels, name: Name::Kept, column }) }
     }
-}
-
-/// A refusal of the data rather than of the query.
-pub(crate) fn conflict(problem: impl Into<String>) -> QueryError {
-    QueryRefusal::Conflict { problem: problem.into() }.into()
 }

@@ -7,12 +7,12 @@ mod extended;
 use std::sync::Arc;
 
 use crate::column::{ABSENT, Column, Scalars, is_present};
-use crate::evaluate::Evaluation;
+use crate::evaluation::Evaluation;
 use crate::grid::Grid;
 use crate::native::{CounterResetHint, Histogram, Incompatible, Sparse};
 use crate::notes::Doing;
-use crate::range::{Reach, Samples};
 use crate::range_function::RangeFunction;
+use crate::samples::{Reach, Samples};
 use crate::syntax::tree::Extension;
 use crate::window::{self, Windows};
 

@@ -4,7 +4,7 @@
 //! all series that have the same.
 
 use crate::column::ABSENT;
-use crate::range::Samples;
+use crate::samples::Samples;
 use crate::select::Instants;
 
 /// The samples of one step's window: from the first position up to, not including, the second.

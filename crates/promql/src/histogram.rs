@@ -8,7 +8,7 @@ use kernel::Labels;
 use crate::annotations::Raised;
 use crate::classic::{self, Bucket};
 use crate::column::{ABSENT, Column, ColumnRef, Name, Row, Scalars, Series};
-use crate::evaluate::{Evaluated, Evaluation, Sink};
+use crate::evaluation::{Evaluated, Evaluation, Sink};
 use crate::grouping::{Grouping, Groups};
 use crate::native::{Histogram, NanRemark};
 use crate::plan::{Quantiles, Scalar, Vector};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use kernel::Labels;
 
 use crate::column::{Column, Name, Row, Series};
-use crate::evaluate::{Evaluated, Evaluation, Sink, conflict};
+use crate::evaluation::{Evaluated, Evaluation, Sink, conflict};
 use crate::merge::{Merged, SAME_LABELS};
 use crate::plan::Info;
 use crate::select::Found;

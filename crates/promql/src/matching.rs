@@ -10,7 +10,7 @@ use kernel::Labels;
 
 use crate::QueryError;
 use crate::column::{ABSENT, Column, ColumnRef, Name, Row, Series, Unnumbered, is_metadata};
-use crate::evaluate::{Evaluated, Evaluation, Sink, conflict};
+use crate::evaluation::{Evaluated, Evaluation, Sink, conflict};
 use crate::grouping::{Grouping, Groups};
 use crate::merge::{Merged, SAME_LABELS};
 use crate::notes::Doing;

@@ -1,7 +1,7 @@
 //! What the engine has to say of a query beside its result, in the words of Prometheus.
 
 use crate::annotations::{Detail, Raised, Severity};
-use crate::evaluate::Shared;
+use crate::evaluation::Shared;
 use crate::native::{NanRemark, Remarks};
 use crate::number::general;
 use crate::syntax::literal::quote;

@@ -9,15 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::column::Row;
-use crate::evaluate::{Evaluated, Evaluation};
+use crate::evaluation::{Evaluated, Evaluation, SelectedSink, Selecting};
 use crate::plan::{Scalar, Vector, WindowOf};
-use crate::select::SelectedSink;
 use crate::{Lent, QueryError, Selection, SeriesSource};
-
-/// What takes the place of a selection where a vector is read in parts.
-pub(crate) trait Selecting: Sync {
-    fn select(&self, selection: &Selection<'_>, each: &mut SelectedSink<'_>) -> Evaluated;
-}
 
 /// The parts that have come to their selection.
 trait Ready: Sync {

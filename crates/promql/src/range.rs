@@ -5,30 +5,19 @@ use std::sync::Arc;
 use kernel::{Labels, Timestamp};
 
 use crate::column::{ABSENT, Column, ColumnRef, Name, Row, Scalars, Steps, is_present, metric};
-use crate::evaluate::{Evaluated, Evaluation, Sink, conflict};
+use crate::evaluation::{Evaluated, Evaluation, Sink, conflict};
 use crate::grid::Grid;
 use crate::native::{CounterResetHint, Histogram};
 use crate::plan::{OverRange, Window, WindowOf};
 use crate::range_function::RangeFunction;
-use crate::select::{Instants, send};
+use crate::samples::{Reach, Samples};
+use crate::select::send;
 use crate::syntax::tree::Extension;
 use crate::window::{self, Windows};
 use crate::{LabelView, Points, QueryError, QueryRefusal, general, is_stale};
 
 /// Steps that are evaluated between two questions whether anybody still waits.
 const STEPS_PER_POLL: usize = 4096;
-
-/// The samples of one series without staleness markers.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Samples<'s> {
-    pub(crate) timestamps: &'s [i64],
-    pub(crate) values: &'s [f64],
-    pub(crate) histogram_timestamps: &'s [i64],
-    pub(crate) histograms: &'s [&'s Histogram],
-    /// When counters began; empty where that is not known, or means nothing.
-    pub(crate) starts: &'s [i64],
-    pub(crate) histogram_starts: &'s [i64],
-}
 
 /// Buffers for samples whose staleness markers have to be taken out; reused from series to series.
 #[derive(Default)]
@@ -64,16 +53,6 @@ impl Unmarked {
 
 /// Takes the samples of a series.
 type SamplesSink<'s> = dyn FnMut(&dyn LabelView, Name, Samples<'_>) -> Evaluated + Send + 's;
-
-/// The edges of a range at every step.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reach {
-    pub(crate) instants: Instants,
-    pub(crate) range_ms: i64,
-    /// Samples so much before and behind the range are looked at, too.
-    pub(crate) before_ms: i64,
-    pub(crate) behind_ms: i64,
-}
 
 impl Evaluation<'_> {
     fn reach(self, window: &Window) -> Result<Reach, QueryError> {

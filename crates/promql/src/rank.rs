@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use kernel::Labels;
 
 use crate::column::{ABSENT, Column, ColumnRef, Name, Row, Scalars, Series, is_present};
-use crate::evaluate::{Collected, Evaluated, Evaluation, Sink};
+use crate::evaluate::Collected;
+use crate::evaluation::{Evaluated, Evaluation, Sink};
 use crate::grouping::Groups;
 use crate::plan::{Aggregation, Order, Scalar, Vector};
 use crate::sum::quantile;

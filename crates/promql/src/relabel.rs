@@ -5,7 +5,7 @@ use regex::Regex;
 
 use crate::METRIC_NAME;
 use crate::column::{Name, Row};
-use crate::evaluate::{Evaluated, Sink};
+use crate::evaluation::{Evaluated, Sink};
 
 /// Sets `to` to the replacement, with `$1` and `${name}` filled in, where the expression matches all of `from`.
 pub(crate) fn replaced(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kernel::{Span, Timestamp};
 
 use crate::column::{ABSENT, Column, ColumnRef, Name, Row, Steps};
-use crate::evaluate::{Evaluated, Evaluation, Sink};
+use crate::evaluation::{Evaluated, Evaluation, SelectedSink, Sink};
 use crate::native::{Buckets, CounterResetHint, Histogram};
 use crate::plan::{Moment, Selector};
 use crate::syntax::tree::At;
@@ -47,9 +47,6 @@ impl Instants {
 /// Samples that are read before they are counted, and series.
 const UNCOUNTED_MAX: usize = 4096;
 const UNCOUNTED_SERIES_MAX: usize = 64;
-
-/// Takes what the source has of each selected series, staleness markers among it.
-pub(crate) type SelectedSink<'s> = dyn FnMut(Lent<'_>) -> Evaluated + Send + 's;
 
 impl Evaluation<'_> {
     /// A fixed instant of `@`.

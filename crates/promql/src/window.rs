@@ -6,8 +6,8 @@
 use crate::budget::IsCancelled;
 use crate::column::{ABSENT, Scalars, Steps};
 use crate::grid::{Grid, Window};
-use crate::range::Samples;
 use crate::range_function::RangeFunction;
+use crate::samples::Samples;
 use crate::sliding::Fold;
 use crate::sum::{Mean, Sum, Variance, quantile};
 

@@ -3,8 +3,8 @@
 use super::{General, Given, View};
 use crate::native::{CounterResetHint, Histogram, Incompatible, Sparse};
 use crate::notes::Doing;
-use crate::range::Samples;
 use crate::range_function::RangeFunction;
+use crate::samples::Samples;
 use crate::syntax::tree::Extension;
 
 /// One sample with the time at which its counter began, 0 where that is not known.

@@ -11,7 +11,8 @@ use crate::plan::{
 use crate::range_function::RangeFunction;
 use crate::syntax::Fault;
 use crate::syntax::function::Function;
-use crate::syntax::tree::{Expr, Extension, Node, Type};
+use crate::syntax::function::Type;
+use crate::syntax::tree::{Expr, Extension, Node};
 use crate::{METRIC_NAME, Matcher, calendar, mathematics};
 
 /// The arguments of a call.

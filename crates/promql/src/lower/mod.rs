@@ -11,8 +11,9 @@ use crate::plan::{
     Aggregation, Aggregator, Elementwise, Moment, OverRange, Plan, Root, Scalar, Selector, Vector, Window,
     WindowOf,
 };
+use crate::syntax::function::Type;
 use crate::syntax::tree::{
-    Aggregate, AggregateOp, At, Expr, Extension, Length, Node, TimeModifiers, Type, VectorSelector,
+    Aggregate, AggregateOp, At, Expr, Extension, Length, Node, TimeModifiers, VectorSelector,
 };
 use crate::syntax::{Fault, parse};
 use crate::{METRIC_NAME, MatchOp, Matcher, QueryRefusal, Settings};

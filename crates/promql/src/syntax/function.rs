@@ -1,6 +1,25 @@
 //! The functions that PromQL has: what they take and what they give.
 
-use crate::syntax::tree::Type;
+/// The type of an expression's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Type {
+    Scalar,
+    Text,
+    Vector,
+    Matrix,
+}
+
+impl Type {
+    /// As Prometheus's documents name it, with its article.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Type::Scalar => "a scalar",
+            Type::Text => "a string",
+            Type::Vector => "an instant vector",
+            Type::Matrix => "a range vector",
+        }
+    }
+}
 
 /// A function's signature.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use crate::MatchOp;
 use crate::Matcher;
 use crate::number;
 use crate::result::{write_list, write_text};
-use crate::syntax::function::Function;
+use crate::syntax::function::{Function, Type};
 use crate::syntax::tree::{
-    Aggregate, At, Binary, Duration, DurationTerm, Expr, Extension, Group, Length, Node, TimeModifiers, Type,
+    Aggregate, At, Binary, Duration, DurationTerm, Expr, Extension, Group, Length, Node, TimeModifiers,
     VectorMatching, VectorSelector,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::Matcher;
 use crate::operator::Comparison;
-use crate::syntax::function::Function;
+use crate::syntax::function::{Function, Type};
 
 /// An expression and where it begins, in bytes of the text.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,27 +177,6 @@ pub(crate) struct VectorMatching {
 pub(crate) enum Group {
     Left,
     Right,
-}
-
-/// The type of an expression's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
-    Scalar,
-    Text,
-    Vector,
-    Matrix,
-}
-
-impl Type {
-    /// As Prometheus's documents name it, with its article.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Type::Scalar => "a scalar",
-            Type::Text => "a string",
-            Type::Vector => "an instant vector",
-            Type::Matrix => "a range vector",
-        }
-    }
 }
 
 impl Node {
