@@ -2,9 +2,13 @@
 
 /// Largest request body after decompression; more is answered 413.
 pub const BODY_BYTES_MAX: usize = 32 << 20;
-/// Largest number of labels of one series or alert; more is refused with the series named.
+/// Largest number of labels of one series; one with more is refused, and the refusal names it.
+pub const SERIES_LABELS_MAX: usize = 256;
+/// Longest value of a series' label; longer is refused.
+pub const SERIES_LABEL_VALUE_BYTES_MAX: usize = 64 << 10;
+/// Largest number of labels of one alert; more is refused with the alert named.
 pub const LABELS_MAX: usize = 64;
-/// Longest label value; longer is refused.
+/// Longest label value of an alert; longer is refused.
 pub const LABEL_VALUE_BYTES_MAX: usize = 4096;
 /// Longest free text a person may write in one note, update or answer.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;

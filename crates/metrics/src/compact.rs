@@ -2,14 +2,15 @@
 //!
 //! Windows have levels: six of one level are one of the next. All blocks of a window that has ended are merged into
 //! one, with what was deleted and what has become too old left out. Blocks of one window that overlap, because
-//! samples came late, are merged too; a few small ones beside a large one wait for more.
+//! samples came late, are merged too; a few small ones beside a large one wait for more. Where samples are scattered
+//! over so much time that there would be more blocks than files may be open, small ones become one of longer windows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::block::{self, Block, BlockFault, Layout, Merging};
-use crate::limits::BLOCKS_WAITING_MAX;
+use crate::limits::{BLOCKS_WAITING_MAX, WIDE_BLOCK_BYTES_MAX, WINDOWS_MAX};
 use crate::{LOCK, MaintenanceFault, MetricsStore};
 
 /// How much is compacted.
@@ -34,6 +35,7 @@ pub struct Compacted {
 
 /// What is merged: the window, and its blocks.
 type Plan = ((i64, i64), Vec<Arc<Block>>);
+type Windows = BTreeMap<(i64, i64), Vec<Arc<Block>>>;
 
 impl MetricsStore {
     /// Merges the blocks of one window. Appends and queries go on meanwhile. Call it again until nothing is replaced.
@@ -75,22 +77,35 @@ impl MetricsStore {
     /// The next window to merge.
     fn plan(&self, effort: Effort) -> Option<Plan> {
         let layout = self.layout();
-        let ended_ms = layout.blocks.iter().map(|block| block.footer.window.1).max()?;
-        for level in 0..=self.level_max() {
-            let mut windows: BTreeMap<(i64, i64), Vec<Arc<Block>>> = BTreeMap::new();
-            for block in &layout.blocks {
-                let window = self.window_of_level(block.footer.window.0, level);
-                if window.1 >= block.footer.window.1 && window.1 <= ended_ms {
-                    windows.entry(window).or_default().push(Arc::clone(block));
-                }
-            }
-            if let Some(plan) =
-                windows.into_iter().find(|(window, blocks)| is_worth_it(*window, blocks, effort))
-            {
-                return Some(plan);
+        let usual = (0..=self.level_max()).find_map(|level| {
+            let mut windows = self.windows_of_level(&layout.blocks, level)?.into_iter();
+            windows.find(|(window, blocks)| {
+                is_worth_it(*window, blocks, effort) && keeps_order(blocks, &layout.blocks)
+            })
+        });
+        if usual.is_some() || layout.blocks.len() <= WINDOWS_MAX {
+            return usual;
+        }
+        self.levels_beyond().find_map(|level| {
+            let mut windows = self.windows_of_level(&layout.blocks, level)?.into_iter();
+            windows.find(|(_, blocks)| {
+                let bytes: u64 = blocks.iter().map(|block| block.footer.bytes).sum();
+                blocks.len() > 1 && bytes <= WIDE_BLOCK_BYTES_MAX && keeps_order(blocks, &layout.blocks)
+            })
+        })
+    }
+
+    /// The windows of a level that have ended, each with the blocks in it.
+    fn windows_of_level(&self, blocks: &[Arc<Block>], level: u32) -> Option<Windows> {
+        let ended_ms = blocks.iter().map(|block| block.footer.window.1).max()?;
+        let mut windows = Windows::new();
+        for block in blocks {
+            let window = self.window_of_level(block.footer.window.0, level);
+            if window.1 >= block.footer.window.1 && window.1 <= ended_ms {
+                windows.entry(window).or_default().push(Arc::clone(block));
             }
         }
-        None
+        Some(windows)
     }
 
     /// Shows readers one block in place of others.
@@ -168,6 +183,17 @@ impl MetricsStore {
         self.remove_blocks(&old)?;
         Ok(old.len() as u64)
     }
+}
+
+/// Whether these can become one block, which is then the newest: no other block that is newer than one of them has
+/// samples of its time. Such a block has a longer window, and is merged with them at that.
+fn keeps_order(merged: &[Arc<Block>], all: &[Arc<Block>]) -> bool {
+    let is_merged = |block: &Block| merged.iter().any(|one| one.number() == block.number());
+    let hides = |newer: &Block, older: &Block| {
+        newer.number() > older.number() && newer.overlaps(older.footer.span.0, older.footer.span.1)
+    };
+    let others = all.iter().filter(|block| !is_merged(block));
+    !others.into_iter().any(|other| merged.iter().any(|one| hides(other, one)))
 }
 
 fn is_worth_it(window: (i64, i64), blocks: &[Arc<Block>], effort: Effort) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kernel::Span;
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
 use crate::Fsync;
 use crate::limits::LABEL_NAME_BYTES_MAX;
@@ -72,9 +72,9 @@ impl Default for SourceLimits {
     fn default() -> Self {
         Self {
             series_max: usize::MAX,
-            labels_max: LABELS_MAX,
+            labels_max: SERIES_LABELS_MAX,
             label_name_bytes_max: LABEL_NAME_BYTES_MAX,
-            label_value_bytes_max: LABEL_VALUE_BYTES_MAX,
+            label_value_bytes_max: SERIES_LABEL_VALUE_BYTES_MAX,
         }
     }
 }

@@ -15,7 +15,7 @@ use kernel::Timestamp;
 use crate::block::{self, Block, BlockFault, BlockWriter, Dictionary, Layout};
 use crate::head::{Found, Series};
 use crate::index::Pair;
-use crate::limits::{LEVEL_FACTOR, LEVELS};
+use crate::limits::{LEVEL_FACTOR, LEVELS, LEVELS_WIDE, WINDOWS_MAX};
 use crate::store::Cutting;
 use crate::{LOCK, MaintenanceFault, MetricsStore, SeriesRef};
 
@@ -31,6 +31,9 @@ pub struct Cut {
     /// Nothing was done, because a reader is under way that must end first; try again soon.
     pub is_postponed: bool,
 }
+
+/// The series that have something for each window.
+type Windows = BTreeMap<(i64, i64), Vec<SeriesRef>>;
 
 /// A series on its way: the numbers of its labels in the block, its hash, and itself.
 type Leaving = (Vec<(u32, u32)>, u64, SeriesRef);
@@ -111,11 +114,7 @@ impl MetricsStore {
         !self.has_earlier_readers()
     }
 
-    fn write_blocks(
-        &self,
-        windows: BTreeMap<(i64, i64), Vec<SeriesRef>>,
-        blocks: &mut Vec<Block>,
-    ) -> Result<(), MaintenanceFault> {
+    fn write_blocks(&self, windows: Windows, blocks: &mut Vec<Block>) -> Result<(), MaintenanceFault> {
         for (window, series) in windows {
             blocks.extend(self.write_block(window, &series).map_err(MaintenanceFault::Block)?);
         }
@@ -132,8 +131,8 @@ impl MetricsStore {
     }
 
     /// Puts everything before `end_ms` on its way; gives the windows of it and the series in each.
-    fn depart(&self, end_ms: i64) -> BTreeMap<(i64, i64), Vec<SeriesRef>> {
-        let mut windows: BTreeMap<(i64, i64), Vec<SeriesRef>> = BTreeMap::new();
+    fn depart(&self, end_ms: i64) -> Windows {
+        let mut windows = Windows::new();
         let mut last = None;
         self.head.change_all(|number, series, packer, slots| {
             series.depart(end_ms, packer, slots);
@@ -149,9 +148,26 @@ impl MetricsStore {
                 }
             });
         });
+        let mut windows = self.widened(windows, end_ms);
         for list in windows.values_mut() {
             list.sort_unstable();
             list.dedup();
+        }
+        windows
+    }
+
+    /// Windows that are too many, as fewer and longer ones: samples that are scattered over a century are few in each.
+    fn widened(&self, mut windows: Windows, end_ms: i64) -> Windows {
+        for level in self.levels_beyond() {
+            if windows.len() <= WINDOWS_MAX {
+                break;
+            }
+            let mut wider = Windows::new();
+            for (window, series) in windows {
+                let wide = self.window_of_level(window.0, level);
+                wider.entry(if wide.1 <= end_ms { wide } else { window }).or_default().extend(series);
+            }
+            windows = wider;
         }
         windows
     }
@@ -178,12 +194,18 @@ impl MetricsStore {
 
     /// The highest level of windows: a quarter of the retention, so that what is old goes in time.
     pub(crate) fn level_max(&self) -> u32 {
+        (0..=LEVELS).rev().find(|level| self.goes_in_time(*level)).unwrap_or(0)
+    }
+
+    /// The levels after that, for what is scattered.
+    pub(crate) fn levels_beyond(&self) -> impl Iterator<Item = u32> {
+        (self.level_max() + 1..=LEVELS_WIDE).take_while(|level| self.goes_in_time(*level))
+    }
+
+    fn goes_in_time(&self, level: u32) -> bool {
         let retention_ms = self.policy().retention.as_millis();
         let span_ms = self.config.block_span.as_millis().max(1);
-        let fits = |level: &u32| {
-            retention_ms <= 0 || span_ms.saturating_mul(LEVEL_FACTOR.pow(*level)) <= retention_ms / 4
-        };
-        (0..=LEVELS).rev().find(fits).unwrap_or(0)
+        retention_ms <= 0 || span_ms.saturating_mul(LEVEL_FACTOR.pow(level)) <= retention_ms / 4
     }
 
     /// Writes the block of a window; `None` where all its samples are gone.

@@ -55,7 +55,7 @@ mod store;
 mod wal;
 mod wire;
 
-pub use append::{SeriesHistograms, SeriesSamples};
+pub use append::{REPORTS, SeriesHistograms, SeriesSamples};
 pub use block::BlockFault;
 pub use compact::{Compacted, Effort};
 pub use config::{Config, OutOfOrder, Policy, SourceLimits};
@@ -67,7 +67,7 @@ pub use fault::{AppendFault, LogFault, MaintenanceFault, OpenFault};
 pub use index::Cardinality;
 pub use maintain::{Checkpointed, Retained};
 pub use open::{OpenReport, TornEnd};
-pub use refusal::{Appended, RefusalReason, Refused, RefusedCounts};
+pub use refusal::{Appended, RefusalReason, Refused, RefusedCounts, series_text};
 pub use snapshot::Snapshot;
 pub use starts::{RESERVED_LABEL, SeriesStarts};
 pub use store::{MetricsStore, Stats};

@@ -29,6 +29,14 @@ pub const STEPS_AS_A_SERIES: u64 = 30;
 pub const STARTS_READ_MAX: usize = 25_000_000;
 /// Levels of windows beyond the first, each `LEVEL_FACTOR` times as long as the one before.
 pub const LEVELS: u32 = 3;
+/// Levels of windows where samples are scattered over more windows than [`WINDOWS_MAX`]; the last is longer than all
+/// that timestamps can be apart, nearly.
+pub const LEVELS_WIDE: u32 = 14;
+/// Windows of one cut, and blocks of a store, past which those with little in them become longer ones: each block is an
+/// open file.
+pub const WINDOWS_MAX: usize = 256;
+/// Bytes up to which blocks are merged into windows beyond [`LEVELS`].
+pub const WIDE_BLOCK_BYTES_MAX: u64 = 64 << 20;
 /// Windows of one level in one of the next.
 pub const LEVEL_FACTOR: i64 = 6;
 /// Blocks of one window that wait for being merged into a much larger one of it.

@@ -225,8 +225,8 @@ pub struct Appended {
 /// Longest text of a series in a message.
 const SERIES_TEXT_BYTES_MAX: usize = 512;
 
-/// Labels for a message, as they came.
-pub(crate) fn series_text(labels: &[(&str, &str)]) -> String {
+/// Labels for a message, as they came; not more of them than people read.
+pub fn series_text(labels: &[(&str, &str)]) -> String {
     use fmt::Write;
     let mut text = String::from("{");
     for (i, (name, value)) in labels.iter().enumerate() {

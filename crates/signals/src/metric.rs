@@ -37,6 +37,21 @@ impl Kind {
         }
     }
 
+    /// The one of this name, as [`as_str`](Self::as_str) gives it.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [
+            Kind::Counter,
+            Kind::Gauge,
+            Kind::Histogram,
+            Kind::GaugeHistogram,
+            Kind::Summary,
+            Kind::Info,
+            Kind::StateSet,
+            Kind::Unknown,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The number that both versions of remote write give it.
     pub(crate) fn of_remote_write(number: u64) -> Self {
         match number {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use web::ports::{Fault, Intake, Measured, Metadata, Samples, SeriesSamples, Starts, Taken};
 
 use crate::clock::Clock;
-use crate::ports::{AHEAD_MAX, failed};
+use crate::ports::{AHEAD_MAX, ahead_of_time, failed};
 use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::scrape::Book;
 use crate::runtime::supervisor::InForce;
@@ -160,7 +160,5 @@ fn count(appended: Result<Appended, AppendFault>, taken: &mut Taken) -> Result<u
 fn refuse_early(early: &[&Measured<'_>], size: impl Fn(&Measured<'_>) -> usize, taken: &mut Taken) {
     let Some(first) = early.first() else { return };
     taken.refused += early.iter().map(|measured| size(measured) as u64).sum::<u64>();
-    taken.first_refusal.get_or_insert_with(|| {
-        format!("the sender's clock is more than {AHEAD_MAX} ahead of ours, for {:?}", first.labels)
-    });
+    taken.first_refusal.get_or_insert_with(|| ahead_of_time(first.labels));
 }

@@ -25,6 +25,12 @@ const SESSION_LASTS: Span = Span::from_days(14);
 /// old for its series.
 pub(crate) const AHEAD_MAX: Span = Span::from_mins(10);
 
+/// What a sender hears whose samples are ahead.
+pub(crate) fn ahead_of_time(labels: &[(&str, &str)]) -> String {
+    let series = metrics::series_text(labels);
+    format!("the sender's clock is more than {AHEAD_MAX} ahead of ours, for {series}")
+}
+
 /// The metrics store as the doors see it.
 pub(crate) struct SamplesPort {
     pub(crate) store: Arc<metrics::MetricsStore>,
@@ -43,9 +49,7 @@ impl web::ports::Samples for SamplesPort {
                 continue;
             }
             early += series.samples.len() as u64;
-            first_early.get_or_insert_with(|| {
-                format!("the sender's clock is more than {AHEAD_MAX} ahead of ours, for {:?}", series.labels)
-            });
+            first_early.get_or_insert_with(|| ahead_of_time(series.labels));
         }
         let appended =
             self.store.append_from(source, &kept).map_err(|fault| failed("write samples", &fault))?;

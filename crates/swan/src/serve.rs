@@ -177,7 +177,8 @@ impl Parts {
             http: egress::http::Client::new(network.clone()),
             promql: promql::Settings::default(),
         };
-        let book = Arc::new(Book::default());
+        let book = Book::open(&self.options.data.join("meanings.jsonl"));
+        let book = Arc::new(book.map_err(Failure::fault("read what metrics mean"))?);
         let intake: Arc<dyn web::ports::Intake> = Arc::new(IntakePort {
             samples: Arc::clone(&samples),
             store: Arc::clone(&self.store),

@@ -12,6 +12,9 @@ use kernel::limits::BODY_BYTES_MAX;
 use crate::answer::{Error, Result};
 use crate::doors::Doorway;
 
+/// Bytes of a body that is too large which are read all the same; a client that sends more is cut off.
+const PASSED_OVER_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
+
 /// A body as it came, at most `BODY_BYTES_MAX`, not unpacked.
 #[derive(Debug, Clone)]
 pub(crate) struct Raw(pub(crate) Bytes);
@@ -23,17 +26,17 @@ pub(crate) struct Unpacked(pub(crate) Bytes);
 impl FromRequest<Doorway> for Raw {
     type Rejection = Error;
     async fn from_request(request: Request, _: &Doorway) -> Result<Self> {
-        refuse_early(request.headers())?;
-        read(request.into_body()).await.map(Self)
+        let declared = declared(request.headers());
+        read(declared, request.into_body()).await.map(Self)
     }
 }
 
 impl FromRequest<Doorway> for Unpacked {
     type Rejection = Error;
     async fn from_request(request: Request, _: &Doorway) -> Result<Self> {
-        refuse_early(request.headers())?;
+        let declared = declared(request.headers());
         let encoding = request.headers().get(header::CONTENT_ENCODING).cloned();
-        let body = read(request.into_body()).await?;
+        let body = read(declared, request.into_body()).await?;
         match encoding.as_ref().map(|encoding| encoding.as_bytes()) {
             None | Some(b"identity") => Ok(Self(body)),
             Some(b"gzip" | b"x-gzip") => unpack(&body).map(Self),
@@ -47,22 +50,35 @@ impl FromRequest<Doorway> for Unpacked {
     }
 }
 
-/// A body that says that it is too large is not read at all.
-fn refuse_early(headers: &HeaderMap) -> Result<()> {
-    let length =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES_MAX as u64) { Err(too_large()) } else { Ok(()) }
+/// How large a body says that it is.
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
-async fn read(body: Body) -> Result<Bytes> {
-    let collected = Limited::new(body, BODY_BYTES_MAX).collect().await;
-    collected.map(|collected| collected.to_bytes()).map_err(|error| {
-        if error.downcast_ref::<LengthLimitError>().is_some() {
-            too_large()
-        } else {
-            Error::bad_request(format!("the body broke off: {error}"))
+async fn read(declared: Option<u64>, mut body: Body) -> Result<Bytes> {
+    if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        pass_over(body).await;
+        return Err(too_large());
+    }
+    match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            pass_over(body).await;
+            Err(too_large())
         }
-    })
+        Err(error) => Err(Error::bad_request(format!("the body broke off: {error}"))),
+    }
+}
+
+/// Reads what is not wanted, up to a limit: many clients look for an answer only once they have sent everything, and
+/// would see a lost connection.
+async fn pass_over(mut body: Body) {
+    let mut passed = 0;
+    while let Some(Ok(frame)) = body.frame().await
+        && passed < PASSED_OVER_BYTES_MAX
+    {
+        passed += frame.data_ref().map_or(0, Bytes::len);
+    }
 }
 
 fn unpack(packed: &[u8]) -> Result<Bytes> {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
+use super::REPORTS;
 use super::Refusals;
 use crate::config::SourceLimits;
 use crate::index::{BorrowedLabels, Gathered, Index, SourceId, hash_labels};
@@ -135,8 +136,10 @@ impl MetricsStore {
         refusals: &mut Refusals,
     ) -> Result<RwLockReadGuard<'_, Index>, LogFault> {
         let policy = self.policy();
-        let limits = if batch.are_starts { SourceLimits::default() } else { policy.limits_of(source) };
-        let series_max = policy.series_max;
+        let is_report = source == REPORTS;
+        let is_own = batch.are_starts || is_report;
+        let limits = if is_own { SourceLimits::default() } else { policy.limits_of(source) };
+        let series_max = if is_report { usize::MAX } else { policy.series_max };
         let mut index = self.index.write().expect(LOCK);
         let id = index.source_id(source);
         let mut making = Making {
@@ -212,8 +215,8 @@ impl MetricsStore {
 /// The reason why labels cannot be taken.
 fn check(labels: &BorrowedLabels<'_>, limits: &SourceLimits) -> Result<(), (RefusalReason, Bound)> {
     let name_max = limits.label_name_bytes_max.min(LABEL_NAME_BYTES_MAX);
-    let value_max = limits.label_value_bytes_max.min(LABEL_VALUE_BYTES_MAX);
-    let max = limits.labels_max.min(LABELS_MAX);
+    let value_max = limits.label_value_bytes_max.min(SERIES_LABEL_VALUE_BYTES_MAX);
+    let max = limits.labels_max.min(SERIES_LABELS_MAX);
     if are_reserved(labels) {
         return Err((RefusalReason::ReservedLabel, Bound::None));
     }

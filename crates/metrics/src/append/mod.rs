@@ -26,6 +26,10 @@ use crate::starts::STARTS;
 use crate::wal::{RecordWriter, Ticket};
 use crate::{AppendFault, LogFault, MetricsStore, SeriesRef};
 
+/// The source of what is said about other sources, whether they could be reached and what they brought: it is taken
+/// whatever the policy allows, because it tells of sources that are at their limit.
+pub const REPORTS: &str = "\0reports";
+
 /// Samples of one series, as a writer lends them.
 #[derive(Debug, Clone, Copy)]
 pub struct SeriesSamples<'a> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernel::{Refuse, Span, Timestamp};
+use metrics::limits::WINDOWS_MAX;
 use metrics::{
     Config, Disk, Effort, Exemplar, MetricsStore, OutOfOrder, Policy, RefusalReason, SeriesExemplars,
     SeriesSamples, SourceLimits, StdDisk,
@@ -77,6 +78,58 @@ fn times_before_1970_and_of_the_first_minute_are_kept_like_any_other() {
     while store.compact(Effort::All).unwrap().replaced > 0 {}
     drop(store);
     assert_eq!(contents(&open(&disk, &config).unwrap().0), expected);
+}
+
+#[test]
+fn what_was_written_last_stays_whatever_is_merged_first() {
+    let disk = ModelDisk::default();
+    let config = Config {
+        policy: Policy { out_of_order: OutOfOrder::Unlimited, ..Policy::default() },
+        ..Config::default()
+    };
+    let (store, _) = open(&disk, &config).unwrap();
+    let cut = |at_hour: i64| store.cut(Timestamp::from_millis(at_hour * HOUR_MS)).unwrap().blocks;
+    // Two blocks of one window, and then one of a longer window, which corrects what the first one has.
+    append(&store, "a", &[(60_000, 1.0)]);
+    assert_eq!(cut(3), 1);
+    append(&store, "a", &[(120_000, 2.0)]);
+    assert_eq!(cut(3), 1);
+    append(&store, "a", &[(60_000, 9.0), (11 * HOUR_MS, 3.0)]);
+    assert_eq!(cut(13), 1);
+    let corrected = contents(&store);
+    while store.compact(Effort::Due).unwrap().replaced > 0 {
+        assert!(contents(&store) == corrected);
+    }
+    while store.compact(Effort::All).unwrap().replaced > 0 {
+        assert!(contents(&store) == corrected);
+    }
+    assert_eq!(store.stats().blocks, 1);
+}
+
+#[test]
+fn samples_scattered_over_a_century_are_in_few_files() {
+    let disk = ModelDisk::default();
+    let config = Config {
+        policy: Policy { retention: Span::ZERO, out_of_order: OutOfOrder::Unlimited, ..Policy::default() },
+        ..Config::default()
+    };
+    let (store, _) = open(&disk, &config).unwrap();
+    let scattered = |phase: i64, step: usize| -> Vec<(i64, f64)> {
+        (0..3000).step_by(step).map(|i| (i * 350 * HOUR_MS + phase, i as f64)).collect()
+    };
+    let now = Timestamp::from_millis(3000 * 350 * HOUR_MS);
+    // At once, and then some at a time, as a backfill comes.
+    append(&store, "a", &scattered(0, 1));
+    let mut samples = scattered(0, 1);
+    assert!(store.cut(now).unwrap().blocks <= WINDOWS_MAX as u64);
+    for phase in 1..20 {
+        append(&store, "a", &scattered(phase, 15));
+        samples.extend(scattered(phase, 15));
+        store.cut(now).unwrap();
+        while store.compact(Effort::Due).unwrap().replaced > 0 {}
+        assert!(store.stats().blocks <= WINDOWS_MAX as u64, "{} blocks", store.stats().blocks);
+    }
+    assert_eq!(contents(&store), expected([("a", &samples[..])]));
 }
 
 #[test]

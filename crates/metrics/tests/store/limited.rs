@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 use kernel::{Refuse, Span, Timestamp};
 use metrics::{Config, MetricsStore, Policy, RefusalReason, SeriesSamples, StdDisk};
 
@@ -13,8 +14,9 @@ fn a_batch_with_refused_samples_keeps_the_good_ones_and_names_the_first_series()
     let (store, _) = open(&ModelDisk::default(), Config::default()).unwrap();
     let now_ms = 1_700_000_000_000;
     append(&store, "a", &[(now_ms, 1.0)]);
-    let long = "x".repeat(5000);
-    let many: Vec<(String, String)> = (0..65).map(|i| (format!("l{i:02}"), "v".to_owned())).collect();
+    let long = "x".repeat(SERIES_LABEL_VALUE_BYTES_MAX + 1);
+    let many: Vec<(String, String)> =
+        (0..=SERIES_LABELS_MAX).map(|i| (format!("l{i:03}"), "v".to_owned())).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (&**name, &**value)).collect();
     let sample = [(now_ms, 1.0)];
     let of = |labels| SeriesSamples { labels, samples: &sample };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
 use super::{Label, number};
 use crate::{Format, Kind, Malformed};
@@ -187,13 +187,13 @@ impl<'a> Cursor<'a> {
                 self.skip_blanks();
                 let value_at = self.at;
                 let value = self.quoted()?;
-                if value.len() > LABEL_VALUE_BYTES_MAX {
+                if value.len() > SERIES_LABEL_VALUE_BYTES_MAX {
                     self.at = value_at;
-                    return Err(self.wrong("a label value of more than 4096 bytes"));
+                    return Err(self.wrong("a label value of more than 65536 bytes"));
                 }
-                if labels.len() == LABELS_MAX {
+                if labels.len() == SERIES_LABELS_MAX {
                     self.at = at;
-                    return Err(self.wrong("more than 64 labels"));
+                    return Err(self.wrong("more than 256 labels"));
                 }
                 let value = number::canonical(self.kind, &name, value);
                 labels.push((name, value));
@@ -207,7 +207,7 @@ impl<'a> Cursor<'a> {
                 return Err(self.wrong("expected `,` or `}` after the label"));
             }
         }
-        // At most LABELS_MAX of them, so the square is small.
+        // At most SERIES_LABELS_MAX of them, so the square is small.
         for (i, (name, _)) in labels.iter().enumerate() {
             if &**name == "__name__" || labels[..i].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Malformed::new(

@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
                 entry(Entry::Unit { name, unit: Cow::Borrowed(text) });
             }
             _ => {
-                let Some(kind) = kind_of(text) else {
+                let Some(kind) = Kind::named(text) else {
                     return Err(cursor.wrong("not a metric type").hint(
                         "a type is `counter`, `gauge`, `histogram`, `gaugehistogram`, `summary`, `info`, \
                          `stateset` or `unknown`",
@@ -173,20 +173,6 @@ fn exemplar<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Exemplar<'a>>, Malform
     let value = cursor.value()?;
     let timestamp_ms = timestamp(cursor)?;
     Ok(Some(Exemplar { labels, value, timestamp_ms }))
-}
-
-fn kind_of(word: &str) -> Option<Kind> {
-    match word {
-        "counter" => Some(Kind::Counter),
-        "gauge" => Some(Kind::Gauge),
-        "histogram" => Some(Kind::Histogram),
-        "gaugehistogram" => Some(Kind::GaugeHistogram),
-        "summary" => Some(Kind::Summary),
-        "info" => Some(Kind::Info),
-        "stateset" => Some(Kind::StateSet),
-        "unknown" => Some(Kind::Unknown),
-        _ => None,
-    }
 }
 
 /// Whether `unit` is empty or ends the name after an underscore.

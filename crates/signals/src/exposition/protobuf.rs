@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
 use super::{Entry, Exemplar, Histograms, Label, NativeSample, Sample, number};
 use crate::histogram::{Buckets, Histogram, Span, wire};
@@ -369,12 +369,12 @@ fn put_label<'a>(labels: &mut Vec<Label<'a>>, (name, value): (&'a str, &'a str))
     if labels.iter().any(|(earlier, _)| earlier == name) || name == "__name__" {
         return Err("a label is given twice");
     }
-    if value.len() > LABEL_VALUE_BYTES_MAX || name.len() > LABEL_VALUE_BYTES_MAX {
-        return Err("a label of more than 4096 bytes");
+    if value.len() > SERIES_LABEL_VALUE_BYTES_MAX || name.len() > SERIES_LABEL_VALUE_BYTES_MAX {
+        return Err("a label of more than 65536 bytes");
     }
     // One more is added for the bound of a bucket.
-    if labels.len() + 1 == LABELS_MAX {
-        return Err("more than 63 labels");
+    if labels.len() + 1 == SERIES_LABELS_MAX {
+        return Err("more than 255 labels");
     }
     if !value.is_empty() {
         labels.push((Cow::Borrowed(name), Cow::Borrowed(value)));

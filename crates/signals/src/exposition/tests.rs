@@ -1,4 +1,4 @@
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
 use super::*;
 
@@ -124,11 +124,11 @@ fn what_is_wrong_is_said_with_line_place_and_text() {
 
 #[test]
 fn labels_are_limited() {
-    let many: Vec<String> = (0..=LABELS_MAX).map(|i| format!("l{i}=\"v\"")).collect();
+    let many: Vec<String> = (0..=SERIES_LABELS_MAX).map(|i| format!("l{i}=\"v\"")).collect();
     assert!(read(&format!("a{{{}}} 1", many[1..].join(","))).is_ok());
-    assert!(read(&format!("a{{{}}} 1", many.join(","))).unwrap_err().contains("more than 64 labels"));
-    let long = "v".repeat(LABEL_VALUE_BYTES_MAX + 1);
-    assert!(read(&format!("a{{b=\"{long}\"}} 1")).unwrap_err().contains("more than 4096 bytes"));
+    assert!(read(&format!("a{{{}}} 1", many.join(","))).unwrap_err().contains("more than 256 labels"));
+    let long = "v".repeat(SERIES_LABEL_VALUE_BYTES_MAX + 1);
+    assert!(read(&format!("a{{b=\"{long}\"}} 1")).unwrap_err().contains("more than 65536 bytes"));
 }
 
 fn strict(body: &str) -> Result<Vec<String>, String> {

@@ -141,16 +141,6 @@ fn comment<'a>(
 }
 
 fn kind_of(word: &str) -> Option<Kind> {
-    match word {
-        "counter" => Some(Kind::Counter),
-        "gauge" => Some(Kind::Gauge),
-        "histogram" => Some(Kind::Histogram),
-        "summary" => Some(Kind::Summary),
-        "untyped" | "unknown" => Some(Kind::Unknown),
-        // Some exporters answer with the types of OpenMetrics in the older format.
-        "gaugehistogram" => Some(Kind::GaugeHistogram),
-        "info" => Some(Kind::Info),
-        "stateset" => Some(Kind::StateSet),
-        _ => None,
-    }
+    // Some exporters answer with the types of OpenMetrics in the older format.
+    if word == "untyped" { Some(Kind::Unknown) } else { Kind::named(word) }
 }

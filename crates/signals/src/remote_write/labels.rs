@@ -3,8 +3,8 @@
 /// What stands against the labels of a series.
 pub(super) type Unfit = &'static str;
 
-pub(super) const TOO_LONG: Unfit = "a label of more than 4096 bytes";
-pub(super) const TOO_MANY: Unfit = "more than 64 labels";
+pub(super) const TOO_LONG: Unfit = "a label of more than 65536 bytes";
+pub(super) const TOO_MANY: Unfit = "more than 256 labels";
 pub(super) const NOT_UTF8: Unfit = "a label is not UTF-8";
 
 /// Whether labels are as they are handed out: sorted by name, each name once and not empty, no empty value.

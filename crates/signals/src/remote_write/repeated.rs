@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use kernel::limits::LABELS_MAX;
+use kernel::limits::SERIES_LABELS_MAX;
 
 use super::batch::{Batch, index};
 use super::labels::{NOT_UTF8, Unfit};
@@ -37,7 +37,7 @@ impl Repeated {
         let from = batch.labels.len();
         let (mut at, mut unfit, mut are_alike) = (range.start, None, true);
         self.own.clear();
-        while self.own.len() < LABELS_MAX {
+        while self.own.len() < SERIES_LABELS_MAX {
             let (place, rest) = (self.own.len(), &body[at..range.end]);
             let before = self.before.get(place).map(|label| label.start as usize..label.end as usize);
             let length = match before.clone().filter(|label| begins_with(rest, &body[label.clone()])) {

@@ -1,4 +1,4 @@
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
 use super::*;
 use crate::histogram::{Buckets, Histogram};
@@ -118,8 +118,9 @@ fn a_staleness_marker_keeps_its_bits() {
 
 #[test]
 fn a_bad_series_is_left_out_and_the_rest_is_kept() {
-    let long = vec![b'x'; LABEL_VALUE_BYTES_MAX + 1];
-    let many: Vec<Vec<u8>> = (0..=LABELS_MAX).map(|i| label(format!("l{i:02}").as_bytes(), b"v")).collect();
+    let long = vec![b'x'; SERIES_LABEL_VALUE_BYTES_MAX + 1];
+    let many: Vec<Vec<u8>> =
+        (0..=SERIES_LABELS_MAX).map(|i| label(format!("l{i:02}").as_bytes(), b"v")).collect();
     for (bad, why) in [
         (
             vec![label(b"__name__", b"a"), label(b"b", b"1"), label(b"b", b"2")],
@@ -128,8 +129,8 @@ fn a_bad_series_is_left_out_and_the_rest_is_kept() {
         (vec![label(b"__name__", b"a"), label(b"", b"1")], "a label has an empty name"),
         (vec![label(b"job", b"a")], "no `__name__`: `{job=\"a\"}`"),
         (vec![label(b"__name__", b"a"), label(b"b", b"\xff")], "a label is not UTF-8"),
-        (vec![label(b"__name__", b"a"), label(b"b", &long)], "a label of more than 4096 bytes"),
-        (many, "more than 64 labels"),
+        (vec![label(b"__name__", b"a"), label(b"b", &long)], "a label of more than 65536 bytes"),
+        (many, "more than 256 labels"),
     ] {
         let bad = series(&[bad.concat(), sample(1.0, 1), sample(2.0, 2)]);
         let said = decode(&[up(), bad, up()].concat()).unwrap();
@@ -349,10 +350,10 @@ fn version_2_brings_everything_through_its_table() {
 #[test]
 fn what_is_no_series_of_version_2_is_left_out_and_the_rest_is_kept() {
     let good = [packed(1, &[1, 2]), sample(1.0, 1000)].concat();
-    let long = "x".repeat(LABEL_VALUE_BYTES_MAX + 1);
+    let long = "x".repeat(SERIES_LABEL_VALUE_BYTES_MAX + 1);
     let mut symbols = SYMBOLS.to_vec();
     symbols.push(&long);
-    let many: Vec<i64> = std::iter::repeat_n([1, 2], LABELS_MAX + 1).flatten().collect();
+    let many: Vec<i64> = std::iter::repeat_n([1, 2], SERIES_LABELS_MAX + 1).flatten().collect();
     for (references, why) in [
         (&[1, 2, 3][..], "an odd number of references to labels"),
         (&[1, 2, 3, 13], "a label refers past the table of symbols"),
@@ -360,8 +361,8 @@ fn what_is_no_series_of_version_2_is_left_out_and_the_rest_is_kept() {
         (&[3, 4], "no `__name__`: `{job=\"shop\"}`"),
         (&[1, 2, 3, 4, 3, 10], "a label is given twice"),
         (&[1, 2, 0, 4], "a label has an empty name"),
-        (&[1, 12], "a label of more than 4096 bytes"),
-        (&many, "more than 64 labels"),
+        (&[1, 12], "a label of more than 65536 bytes"),
+        (&many, "more than 256 labels"),
     ] {
         let bad = [packed(1, references), sample(1.0, 1)].concat();
         let said =

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
 use crate::Format;
 use crate::Kind;
@@ -106,7 +106,9 @@ fn read_fields<'a>(
             (1, Value::Bytes(range)) => {
                 are_alike = false;
                 match read_label(body, range.clone())? {
-                    Ok(_) if batch.labels.len() - from == LABELS_MAX => unfit = unfit.or(Some(TOO_MANY)),
+                    Ok(_) if batch.labels.len() - from == SERIES_LABELS_MAX => {
+                        unfit = unfit.or(Some(TOO_MANY))
+                    }
                     Ok(label) => batch.labels.push(label),
                     Err(why) => unfit = unfit.or(Some(why)),
                 }
@@ -132,7 +134,7 @@ fn read_label(body: &[u8], range: Range<usize>) -> Result<Result<(&str, &str), U
             _ => {}
         }
     }
-    if name.len() > LABEL_VALUE_BYTES_MAX || value.len() > LABEL_VALUE_BYTES_MAX {
+    if name.len() > SERIES_LABEL_VALUE_BYTES_MAX || value.len() > SERIES_LABEL_VALUE_BYTES_MAX {
         return Ok(Err(TOO_LONG));
     }
     let both =
@@ -148,7 +150,7 @@ fn read_exemplars<'a>(body: &'a [u8], batch: &mut Batch<'a>, scratch: &mut Scrat
         while let Some(field) = fields.next()? {
             match field.number {
                 1 => match read_label(body, field.bytes("a message")?)? {
-                    Ok(_) if batch.labels.len() - from == LABELS_MAX => unfit = Some(TOO_MANY),
+                    Ok(_) if batch.labels.len() - from == SERIES_LABELS_MAX => unfit = Some(TOO_MANY),
                     Ok(label) => batch.labels.push(label),
                     Err(why) => unfit = Some(why),
                 },

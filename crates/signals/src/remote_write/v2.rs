@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use kernel::limits::{LABEL_VALUE_BYTES_MAX, LABELS_MAX};
+use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
 use crate::limits::{WRITE_EXTRAS_MAX, WRITE_SYMBOLS_MAX};
 use crate::protobuf::{Fault, Field, Fields, Value};
@@ -166,12 +166,12 @@ impl<'a> References<'a> {
     fn take(&mut self, reference: u64, symbols: &Symbols<'a>, batch: &mut Batch<'a>) -> Result<(), Unfit> {
         let found = usize::try_from(reference).ok().and_then(|place| symbols.get(place));
         let text = found.ok_or(PAST_THE_TABLE)?.ok_or(NOT_UTF8)?;
-        if text.len() > LABEL_VALUE_BYTES_MAX {
+        if text.len() > SERIES_LABEL_VALUE_BYTES_MAX {
             return Err(TOO_LONG);
         }
         match self.name.take() {
             None => self.name = Some(text),
-            Some(_) if batch.labels.len() - self.from == LABELS_MAX => return Err(TOO_MANY),
+            Some(_) if batch.labels.len() - self.from == SERIES_LABELS_MAX => return Err(TOO_MANY),
             Some(name) => batch.labels.push((name, text)),
         }
         Ok(())

@@ -50,7 +50,7 @@ async fn write(
 /// Which message the body is; anything else is answered 415.
 fn negotiated(headers: &HeaderMap) -> Result<Version> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let encoding = text(header::CONTENT_ENCODING).unwrap_or("snappy");
+    let encoding = text(header::CONTENT_ENCODING).filter(|said| !said.is_empty()).unwrap_or("snappy");
     if !encoding.eq_ignore_ascii_case("snappy") {
         let message = format!("remote write is compressed with snappy, and this body with `{encoding}`");
         return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message));

@@ -1,13 +1,15 @@
 //! What is known of targets and metrics, for those who ask: written by the scrapes, read by the doors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kernel::{Labels, Timestamp};
 use web::ports::{ActiveTarget, DroppedTarget, FamilyMetadata, Metadata, TargetHealth, Targets};
 
-use super::limits::{DROPPED_KEPT_MAX, MEANINGS_KEPT_MAX, MEANINGS_PER_METRIC_MAX};
+use super::limits::DROPPED_KEPT_MAX;
+use super::told::Told;
 
 /// A target's place: its job, and what tells it from the job's others.
 pub(super) type TargetKey = (String, Labels);
@@ -21,7 +23,7 @@ struct Pages {
     active: BTreeMap<TargetKey, Row>,
     dropped: BTreeMap<String, (Vec<Labels>, u64)>,
     /// Of those who pushed.
-    told: BTreeMap<String, BTreeSet<Metadata>>,
+    told: Told,
 }
 
 struct Row {
@@ -38,6 +40,11 @@ pub(super) struct Outcome {
 }
 
 impl Book {
+    /// With what senders said before, as the file has it.
+    pub(crate) fn open(told: &Path) -> std::io::Result<Self> {
+        Ok(Self(Mutex::new(Pages { told: Told::open(told)?, ..Pages::default() })))
+    }
+
     fn pages(&self) -> MutexGuard<'_, Pages> {
         // Every change is one insertion or removal, so what a panic left is whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -97,16 +104,7 @@ impl Book {
     /// Notes what a sender says of its metrics.
     pub(crate) fn note(&self, meanings: &[(&str, Metadata)]) {
         let mut pages = self.pages();
-        for (metric, meaning) in meanings {
-            let full = pages.told.len() >= MEANINGS_KEPT_MAX;
-            match pages.told.get_mut(*metric) {
-                Some(known) if known.len() < MEANINGS_PER_METRIC_MAX => _ = known.insert(meaning.clone()),
-                None if !full => {
-                    _ = pages.told.insert((*metric).to_owned(), BTreeSet::from([meaning.clone()]));
-                }
-                _ => {}
-            }
-        }
+        meanings.iter().for_each(|(metric, meaning)| pages.told.add(metric, meaning));
     }
 }
 
@@ -150,7 +148,7 @@ impl Targets for Book {
             let said = row.meanings.iter().filter(|(name, _)| wanted(name));
             said.for_each(|(name, metadata)| add(&row.target.labels, name, metadata));
         }
-        for (name, meanings) in pages.told.iter().filter(|(name, _)| wanted(name)) {
+        for (name, meanings) in pages.told.all().filter(|(name, _)| wanted(name)) {
             meanings.iter().for_each(|metadata| add(&Labels::default(), name, metadata));
         }
         all

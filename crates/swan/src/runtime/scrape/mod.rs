@@ -16,6 +16,7 @@ mod relabel;
 mod round;
 mod series;
 mod target;
+mod told;
 mod write;
 
 use std::collections::BTreeMap;

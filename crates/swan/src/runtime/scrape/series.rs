@@ -43,6 +43,8 @@ struct Known {
     /// The first scrape that had it, and the last.
     first: u64,
     seen: u64,
+    /// The time of its last sample.
+    at_ms: i64,
     /// Whether its end is to be marked, and it was there in the scrape before this one.
     is_tracked: bool,
     is_histogram: bool,
@@ -90,12 +92,13 @@ impl Memory {
         self.series[place].labels.as_deref().unwrap_or_default()
     }
 
-    /// Takes one series of the scrape; its place, or `None` where relabelling drops it.
+    /// Takes one series of the scrape; its place, or `None` where relabelling drops it, or the body had a sample of it
+    /// at this time before.
     fn take(
         &mut self,
         treatment: &Treatment<'_>,
         written: &Written<'_>,
-        is_tracked: bool,
+        (at_ms, is_tracked): (i64, bool),
         harvest: &mut Harvest,
     ) -> Option<usize> {
         let &Written { name, labels, is_histogram, .. } = written;
@@ -111,8 +114,10 @@ impl Memory {
         let round = self.round;
         if let Some(place) = self.places.get(self.key.as_slice()) {
             let known = &mut self.series[*place];
+            let is_repeated = known.seen == round && known.at_ms == at_ms;
+            known.at_ms = at_ms;
             (known.seen, known.is_tracked, known.is_histogram) = (round, is_tracked, is_histogram);
-            return known.labels.is_some().then_some(*place);
+            return (known.labels.is_some() && !is_repeated).then_some(*place);
         }
         let stored = match treatment.stored(name, labels) {
             Ok(stored) => stored,
@@ -124,7 +129,8 @@ impl Memory {
         let (place, is_kept) = (self.series.len(), stored.is_some());
         self.places.insert(Box::from(self.key.as_slice()), place);
         let key = Box::from(self.key.as_slice());
-        self.series.push(Known { key, labels: stored, first: round, seen: round, is_tracked, is_histogram });
+        let known = Known { key, labels: stored, first: round, seen: round, at_ms, is_tracked, is_histogram };
+        self.series.push(known);
         harvest.added += u64::from(is_kept);
         is_kept.then_some(place)
     }
@@ -231,7 +237,7 @@ impl Harvest {
             self.failed.get_or_insert_with(|| format!("more than {SAMPLES_MAX} samples"));
             return None;
         }
-        Some((memory.take(treatment, written, is_tracked, self)?, at_ms))
+        Some((memory.take(treatment, written, (at_ms, is_tracked), self)?, at_ms))
     }
 
     fn sample(

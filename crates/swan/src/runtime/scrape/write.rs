@@ -64,13 +64,16 @@ pub(super) fn write(
             Row { sample: Some((at_ms, promql::STALE_NAN)), ..Row::default() }
         });
     }
-    for (labels, value) in own {
-        batch.starts.push(batch.labels.len());
-        batch.labels.extend(labels.iter());
-        batch.rows.push(Row { sample: Some((at_ms, *value)), ..Row::default() });
-    }
     let source = format!("job/{}", config.job_name);
     let taken = batch.lend(|batch| tools.intake.take(&source, batch))?;
+    tell_refusals(config, &taken);
+    let mut reports = Rows::default();
+    for (labels, value) in own {
+        reports.starts.push(reports.labels.len());
+        reports.labels.extend(labels.iter());
+        reports.rows.push(Row { sample: Some((at_ms, *value)), ..Row::default() });
+    }
+    let taken = reports.lend(|batch| tools.intake.take(metrics::REPORTS, batch))?;
     tell_refusals(config, &taken);
     Ok(())
 }
