@@ -42,7 +42,7 @@ pub(crate) enum Kept {
 }
 
 /// By how much the floor moves at once.
-const RETAIN_EVERY_MS: i64 = 600_000;
+const RETAIN_EVERY_MS: u64 = 600_000;
 /// Series that leave under one lock.
 const DROPPED_PER_LOCK: usize = 4096;
 /// Series that a checkpoint reads under one lock.
@@ -57,26 +57,28 @@ impl MetricsStore {
 
     /// Lets samples go that are older than the retention at this time, series in memory without any other, and blocks
     /// of nothing else; and the oldest blocks while all are larger than they may be. From here on older samples are
-    /// neither read nor taken. An earlier time than before does nothing.
+    /// neither read nor taken.
+    ///
+    /// A longer retention, or a clock that was ahead and is put right, moves that back: older samples are taken again,
+    /// and of those that were there before, what no file has lost yet is read.
     pub fn retain(&self, now: Timestamp) -> Result<Retained, MaintenanceFault> {
-        let mut retained = Retained::default();
+        let series_dropped = self.retain_memory(self.floor_at(now))?;
+        Ok(Retained { series_dropped, blocks_removed: self.retain_blocks()? })
+    }
+
+    /// Before when samples are too old at this time; the least timestamp where none is.
+    fn floor_at(&self, now: Timestamp) -> i64 {
         let retention = self.policy().retention;
-        if retention.as_millis() > 0 {
-            let floor_ms = (now - retention).as_millis();
-            retained.series_dropped = self.retain_memory(floor_ms)?;
-        }
-        retained.blocks_removed = self.retain_blocks()?;
-        Ok(retained)
+        if retention.as_millis() > 0 { (now - retention).as_millis() } else { i64::MIN }
     }
 
     /// Does what is due beside [`sync`](Self::sync): lets go what is old, cuts memory into blocks and merges those, and
     /// bounds the log. It can take long; one thread does it at a time, and appends, queries and syncs go on meanwhile.
     pub fn tidy(&self, now: Timestamp) -> Result<(), MaintenanceFault> {
         let policy = self.policy();
-        let floor_ms = (now - policy.retention).as_millis();
-        let is_older = floor_ms.saturating_sub(RETAIN_EVERY_MS) >= self.floor_ms.load(Ordering::Relaxed);
+        let moved_ms = self.floor_at(now).abs_diff(self.floor_ms.load(Ordering::Relaxed));
         let is_larger = policy.retention_bytes > 0 && self.block_bytes() > policy.retention_bytes;
-        if is_larger || policy.retention.as_millis() > 0 && is_older {
+        if is_larger || moved_ms >= RETAIN_EVERY_MS {
             self.retain(now)?;
         }
         let cut = if self.is_cut_due(now) { self.cut(now)? } else { Cut::default() };
@@ -91,7 +93,7 @@ impl MetricsStore {
         let _cutting = self.cutting.lock().expect(LOCK);
         {
             let _index = self.index.write().expect(LOCK);
-            if floor_ms <= self.floor_ms.load(Ordering::Relaxed) {
+            if floor_ms == self.floor_ms.load(Ordering::Relaxed) {
                 return Ok(0);
             }
             let _ = self.log.enqueue(&floor_record(floor_ms)).map_err(MaintenanceFault::Log)?;

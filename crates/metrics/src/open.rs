@@ -361,7 +361,12 @@ impl wal::Audience for Restoring {
     }
 
     fn floor(&mut self, floor_ms: i64) {
-        self.floor_ms = self.floor_ms.max(floor_ms);
+        if floor_ms < self.floor_ms {
+            // What had gone by then stays away.
+            let gone_ms = self.floor_ms;
+            self.head.change_all(|_, series, _, _| series.drop_before(gone_ms));
+        }
+        self.floor_ms = floor_ms;
     }
 
     fn dropped(&mut self, series: &[SeriesRef]) {

@@ -15,7 +15,7 @@ pub(crate) mod kind {
     pub(crate) const SERIES: u8 = 1;
     /// Samples.
     pub(crate) const SAMPLES: u8 = 2;
-    /// Samples before a timestamp are gone.
+    /// Samples before a timestamp are gone, until a later record names another.
     pub(crate) const FLOOR: u8 = 3;
     /// Refs of series that left.
     pub(crate) const DROPPED: u8 = 4;

@@ -10,6 +10,8 @@ mod failure;
 mod intake;
 mod own_metrics;
 mod ports;
+mod process;
+mod reload;
 mod rule_tests;
 mod runtime;
 mod serve;

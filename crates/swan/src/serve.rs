@@ -35,6 +35,7 @@ use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::scrape::{self, Book, ScrapeTools};
 use crate::runtime::supervisor::{Herald, InForce, supervise};
 use crate::runtime::{heartbeats, maintenance, secrets};
+use crate::{process, reload};
 
 /// How long requests that are under way may take once the doors close.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -70,7 +71,8 @@ impl Options {
 
 /// Runs until a signal, or until the journal fails.
 pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
-    let signal = shutdown_signal()?;
+    process::open_more_files();
+    let signal = process::shutdown_signal()?;
     let server = start(options).await?;
     let stopped = async {
         signal.await;
@@ -107,6 +109,7 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
     let storage = next.or(engine.world().configuration()).map(|configuration| &configuration.metrics);
     let policy = storage.map(maintenance::policy).unwrap_or_default();
     let store = Arc::new(open_samples(&data, policy, options.sync_each_append)?);
+    store.retain(clock.now()).map_err(Failure::fault("let old samples go"))?;
     admin_token(&directory, &data, &*clock)?;
 
     let listener =
@@ -200,7 +203,11 @@ impl Parts {
             counters: Arc::clone(&counters),
             public_url: self.public_url.clone(),
         };
+        let file = self.options.config.clone();
+        let reloading =
+            reload::run(process::reload_signal()?, file, self.directory.clone(), self.handle.clone());
         let tasks = vec![
+            tokio::spawn(reloading),
             tokio::spawn(deliverer.run(line)),
             tokio::spawn(supervise(tools, Arc::clone(&counters), self.in_force.clone())),
             tokio::spawn(scrape::run(scraping, self.in_force.clone())),
@@ -385,17 +392,4 @@ impl Listener for HeadTeller {
     fn recorded(&mut self, world: &World, _entries: &[Entry]) {
         self.head.send_replace(world.head().0);
     }
-}
-
-/// SIGTERM or SIGINT. Both are heard from this call on, so that none of them finds a server that does not drain.
-fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::fault("listen for SIGTERM"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::fault("listen for SIGINT"))?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

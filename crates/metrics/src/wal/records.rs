@@ -4,7 +4,7 @@
 //!   they came from a named source, the name stands first;
 //! - samples: entries of a ref (signed varint, its distance to the ref before), a count (u8), and so many samples:
 //!   the timestamp (signed varint, its distance to the sample before), and the value's bits;
-//! - floor: a timestamp in milliseconds (i64);
+//! - floor: a timestamp in milliseconds (i64); the last one counts;
 //! - dropped: refs (u32);
 //! - histograms: for each its ref (u32), its timestamp (i64), and the histogram as in a run of one, with its length;
 //! - exemplars: for each its ref (u32), its timestamp (i64), the value's bits, and its labels as a series has them;

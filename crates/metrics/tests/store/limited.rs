@@ -7,7 +7,7 @@ use kernel::{Refuse, Span, Timestamp};
 use metrics::{Config, MetricsStore, Policy, RefusalReason, SeriesSamples, StdDisk};
 
 use crate::model_disk::ModelDisk;
-use crate::{append, contents, open};
+use crate::{append, contents, expected, open};
 
 #[test]
 fn a_batch_with_refused_samples_keeps_the_good_ones_and_names_the_first_series() {
@@ -80,7 +80,7 @@ fn one_series_too_many_is_refused_and_those_that_are_there_go_on() {
 }
 
 #[test]
-fn what_is_older_than_the_retention_goes_for_good_and_makes_room() {
+fn what_is_older_than_the_retention_goes_and_makes_room() {
     let disk = ModelDisk::default();
     let config = Config {
         policy: Policy { series_max: 1, retention: Span::from_hours(1), ..Policy::default() },
@@ -90,7 +90,6 @@ fn what_is_older_than_the_retention_goes_for_good_and_makes_room() {
     append(&store, "old", &[(0, 1.0)]);
     let now = Timestamp::from_secs(3601);
     assert_eq!(store.retain(now).unwrap().series_dropped, 1);
-    assert_eq!(store.retain(Timestamp::from_secs(0)).unwrap().series_dropped, 0);
     let refused = append(&store, "old", &[(0, 1.0)]).first_refused.unwrap();
     assert_eq!(
         refused.sentence(),
@@ -102,6 +101,27 @@ fn what_is_older_than_the_retention_goes_for_good_and_makes_room() {
     let (store, _) = open(&disk, &config).unwrap();
     assert_eq!(contents(&store), before);
     assert_eq!(append(&store, "new", &[(999, 1.0)]).refused.get(RefusalReason::BeyondRetention), 1);
+}
+
+#[test]
+fn where_the_retention_becomes_longer_older_samples_are_taken_again_also_after_a_restart() {
+    let disk = ModelDisk::default();
+    let keeping =
+        |retention| Config { policy: Policy { retention, ..Policy::default() }, ..Config::default() };
+    let (store, _) = open(&disk, keeping(Span::from_hours(1))).unwrap();
+    append(&store, "gone", &[(0, 1.0)]);
+    let now = Timestamp::from_secs(3601);
+    store.retain(now).unwrap();
+    assert_eq!(append(&store, "new", &[(1, 1.0)]).stored, 0);
+    store.adopt(keeping(Span::ZERO).policy);
+    store.retain(now).unwrap();
+    assert_eq!(append(&store, "new", &[(1, 1.0)]).stored, 1);
+    let before = contents(&store);
+    assert_eq!(before, expected([("new", &[(1, 1.0)][..])]), "what is gone does not come back");
+    drop(store);
+    let (store, _) = open(&disk, keeping(Span::ZERO)).unwrap();
+    assert_eq!(contents(&store), before);
+    assert_eq!(append(&store, "older", &[(-1, 1.0)]).stored, 1);
 }
 
 #[test]

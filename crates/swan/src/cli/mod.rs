@@ -123,6 +123,7 @@ pub(crate) struct Output {
 /// Runs what the arguments say.
 pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    crate::process::end_when_nobody_reads();
     match dispatch(arguments.command) {
         Ok(code) => code,
         Err(failure) => {

@@ -2,15 +2,15 @@
 //! discovery that changes while Swan runs.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use crate::mail::python;
+use crate::noticeboard::Noticeboard;
 use crate::prometheus::{Prometheus, is_installed};
 use crate::swan::{SOON, Start, Swan, run, until};
 
@@ -51,38 +51,6 @@ impl Drop for Exporter {
         // It may have ended by itself.
         _ = self.child.kill();
         _ = self.child.wait();
-    }
-}
-
-/// A web server that answers every request with what the test last put there.
-struct Noticeboard {
-    address: SocketAddr,
-    notice: Arc<Mutex<String>>,
-}
-
-impl Noticeboard {
-    fn put_up(notice: &Value) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let board = Self { address, notice: Arc::new(Mutex::new(notice.to_string())) };
-        let shown = Arc::clone(&board.notice);
-        std::thread::spawn(move || {
-            for connection in listener.incoming() {
-                let Ok(mut connection) = connection else { return };
-                _ = connection.read(&mut [0; 4096]);
-                let body = shown.lock().expect("nobody panics here").clone();
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-                    body.len()
-                );
-                _ = connection.write_all((head + &body).as_bytes());
-            }
-        });
-        board
-    }
-
-    fn says(&self, notice: &Value) {
-        *self.notice.lock().expect("nobody panics here") = notice.to_string();
     }
 }
 
@@ -162,7 +130,7 @@ fn targets_come_and_go_with_files_and_web_servers() {
     let exporters = [Exporter::start(&[]), Exporter::start(&[])];
     let list =
         |exporter: &Exporter| json!([{ "targets": [exporter.address()], "labels": { "from": "list" } }]);
-    let board = Noticeboard::put_up(&list(&exporters[0]));
+    let board = Noticeboard::put_up("application/json", list(&exporters[0]));
     let targets = directory.path().join("targets.yml");
     std::fs::write(&targets, format!("- targets: ['{}']\n", exporters[0].address())).unwrap();
     let swan = serve(
@@ -190,7 +158,7 @@ fn targets_come_and_go_with_files_and_web_servers() {
     swan.wait_for_line("a discovery failed; its targets stay as they were");
     becomes(&swan, &up("file", &exporters[0]), &[1.0]);
     std::fs::write(&targets, format!("- targets: ['{}']\n", exporters[1].address())).unwrap();
-    board.says(&list(&exporters[1]));
+    board.says(list(&exporters[1]));
     for job in ["file", "web"] {
         becomes(&swan, &up(job, &exporters[1]), &[1.0]);
         becomes(&swan, &up(job, &exporters[0]), &[]);

@@ -315,7 +315,12 @@ impl Swan {
 
     /// Asks it to stop, as an operator does.
     pub(crate) fn ask_to_stop(&self) {
-        terminate(&self.child);
+        signal(&self.child, "TERM");
+    }
+
+    /// Asks it to read its configuration again.
+    pub(crate) fn ask_to_reload(&self) {
+        signal(&self.child, "HUP");
     }
 
     /// Asks it to stop, and waits until it has.
@@ -353,8 +358,8 @@ impl Swan {
 }
 
 /// SIGTERM. The shell's own `kill`, because no other is certain to be installed.
-fn terminate(child: &Child) {
-    let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
     assert!(sent.expect("there is a shell").success());
 }
 
