@@ -11,6 +11,7 @@ use std::sync::Arc;
 use facts::{Configuration, Entry, Seq, Stream};
 use kernel::{Actor, PageId, PersonId, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use crate::v1::backtest::{
     BacktestAsked, BacktestRefusal, BacktestReport, BacktestSetting, Backtests, Catch, Difference, Firing,
@@ -185,7 +186,7 @@ pub trait Directory: Send + Sync {
 }
 
 /// What stands against a configuration, or is worth a warning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// False for a warning.
     pub is_error: bool,

@@ -155,7 +155,7 @@ fn in_chunks(swan: &Swan, path: &str, bytes: usize) -> Asked {
         }
     }
     _ = connection.write_all(b"0\r\n\r\n");
-    Asked { connection }
+    Asked { connection, method: "POST".to_owned(), path: path.to_owned() }
 }
 
 #[test]

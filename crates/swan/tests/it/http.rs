@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
+use crate::documented;
 use crate::swan::SOON;
 
 /// Somebody who asks a server.
@@ -93,7 +94,7 @@ impl Caller {
         }
         head.push_str("\r\n");
         connection.write_all(head.as_bytes()).expect("the server takes a head");
-        Asked { connection }
+        Asked { connection, method: method.to_owned(), path: path.to_owned() }
     }
 }
 
@@ -109,6 +110,8 @@ pub(crate) fn in_a_query(text: &str) -> String {
 /// A request that is under way.
 pub(crate) struct Asked {
     pub(crate) connection: TcpStream,
+    pub(crate) method: String,
+    pub(crate) path: String,
 }
 
 impl Asked {
@@ -120,7 +123,8 @@ impl Asked {
         self.answer_if_any().expect("the server answers")
     }
 
-    /// Waits for the answer; `None` where the connection ends without a whole one.
+    /// Waits for the answer; `None` where the connection ends without a whole one. An answer of Swan's own API is one
+    /// that its document promises.
     pub(crate) fn answer_if_any(mut self) -> Option<Answer> {
         let mut received = Vec::new();
         // A reset after the answer does not take it back.
@@ -135,6 +139,10 @@ impl Asked {
             .collect();
         let answer = Answer { status, headers, body: received[end + 4..].to_vec() };
         let length = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
-        (length.is_none_or(|length| length == answer.body.len())).then_some(answer)
+        if length.is_some_and(|length| length != answer.body.len()) {
+            return None;
+        }
+        documented::check(&self.method, &self.path, &answer);
+        Some(answer)
     }
 }

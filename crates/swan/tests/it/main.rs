@@ -13,6 +13,7 @@ mod clock_jumps;
 mod commands;
 mod credentials;
 mod crowded;
+mod documented;
 mod full_disk;
 mod house;
 mod http;

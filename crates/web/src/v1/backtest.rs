@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::Asked;
+use super::asked::Asked;
 use crate::access::Responder;
 use crate::answer::{Error, ErrorBody, Result};
 use crate::doors::Doorway;
@@ -298,7 +298,7 @@ impl Drop for Waiting {
 
 /// What rules would have done over stored history, beside the rules in force. One test runs at a time.
 #[utoipa::path(post, path = "/v1/backtest", tag = "alert", request_body = BacktestAsked,
-    responses((status = 200, body = BacktestReport), (status = 400, body = ErrorBody), (status = 429, body = ErrorBody)))]
+    responses((status = 200, body = BacktestReport), (status = 429, body = ErrorBody)))]
 async fn backtest(
     _: Responder,
     State(doorway): State<Doorway>,

@@ -1,7 +1,7 @@
 //! Credentials: tokens of programs, passwords of people. An administrator hands them out.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::PersonId;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::Asked;
+use super::asked::{Asked, Path};
 use crate::access::Admin;
 use crate::answer::{Error, ErrorBody, Result};
 use crate::doors::Doorway;
@@ -43,7 +43,7 @@ struct MadeToken {
 
 /// Make a token for a program.
 #[utoipa::path(post, path = "/v1/tokens", tag = "system", request_body = NewToken,
-    responses((status = 200, body = MadeToken), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = MadeToken), (status = 409, body = ErrorBody)))]
 async fn create_token(
     _: Admin,
     State(doorway): State<Doorway>,

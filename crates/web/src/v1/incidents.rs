@@ -1,7 +1,7 @@
 //! Incidents.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use engine::World;
 use facts::Stream;
 use facts::incidents::{Audience, DeclareReason, Phase, ResponseTeam, Severity};
@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::{Asked, DoneAnswer, ShownEntry, Somebody, Text, id};
+use super::asked::{Asked, Path, id};
+use super::shapes::{DoneAnswer, ShownEntry, Somebody, Text};
 use crate::access::Responder;
 use crate::answer::{Error, ErrorBody, Result};
 use crate::doors::Doorway;
@@ -101,7 +102,7 @@ pub(crate) fn shown_incidents(world: &World) -> Vec<ShownIncident> {
 }
 
 /// Incidents: the open ones, then those that are resolved, newest first.
-#[utoipa::path(get, path = "/v1/incidents", tag = "respond", responses((status = 200, body = Vec<ShownIncident>)))]
+#[utoipa::path(get, path = "/v1/incidents", operation_id = "incidents", tag = "respond", responses((status = 200, body = Vec<ShownIncident>)))]
 async fn list(_: Responder, State(doorway): State<Doorway>) -> Result<Json<Vec<ShownIncident>>> {
     doorway.view(shown_incidents).await.map(Json)
 }
@@ -198,7 +199,7 @@ struct Declaration {
 
 /// Declare an incident. A service has at most one open one.
 #[utoipa::path(post, path = "/v1/incidents", tag = "respond", request_body = Declaration,
-    responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn declare(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -242,7 +243,7 @@ struct NewUpdate {
 
 /// Give an update.
 #[utoipa::path(post, path = "/v1/incidents/{incident}/updates", tag = "respond", params(("incident" = String, Path)),
-    request_body = NewUpdate, responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    request_body = NewUpdate, responses((status = 200, body = super::shapes::Done)))]
 async fn post_update(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -256,7 +257,7 @@ async fn post_update(
 
 /// Write into the primary log.
 #[utoipa::path(post, path = "/v1/incidents/{incident}/notes", tag = "respond", params(("incident" = String, Path)),
-    request_body = Text, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    request_body = Text, responses((status = 200, body = super::shapes::Done)))]
 async fn write_note(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -269,7 +270,7 @@ async fn write_note(
 
 /// Let somebody lead.
 #[utoipa::path(post, path = "/v1/incidents/{incident}/leader", tag = "respond", params(("incident" = String, Path)),
-    request_body = Somebody, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    request_body = Somebody, responses((status = 200, body = super::shapes::Done)))]
 async fn assign_leader(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -294,7 +295,7 @@ fn team(text: &str) -> Result<ResponseTeam> {
 /// Let somebody join one of the two teams. Nobody is on both.
 #[utoipa::path(post, path = "/v1/incidents/{incident}/teams/{team}", tag = "respond",
     params(("incident" = String, Path), ("team" = String, Path)), request_body = Somebody,
-    responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn join_team(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -308,7 +309,7 @@ async fn join_team(
 /// Let somebody leave a team.
 #[utoipa::path(delete, path = "/v1/incidents/{incident}/teams/{team}", tag = "respond",
     params(("incident" = String, Path), ("team" = String, Path)), request_body = Somebody,
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn leave_team(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -331,7 +332,7 @@ struct NewSeverity {
 
 /// Change how bad an incident is.
 #[utoipa::path(post, path = "/v1/incidents/{incident}/severity", tag = "respond", params(("incident" = String, Path)),
-    request_body = NewSeverity, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    request_body = NewSeverity, responses((status = 200, body = super::shapes::Done)))]
 async fn change_severity(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -344,8 +345,8 @@ async fn change_severity(
 }
 
 /// Resolve an incident. Its post-mortem is drafted at once.
-#[utoipa::path(post, path = "/v1/incidents/{incident}/resolve", tag = "respond", params(("incident" = String, Path)),
-    request_body = Text, responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+#[utoipa::path(post, path = "/v1/incidents/{incident}/resolve", operation_id = "resolve_incident", tag = "respond", params(("incident" = String, Path)),
+    request_body = Text, responses((status = 200, body = super::shapes::Done)))]
 async fn resolve(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,

@@ -1,17 +1,20 @@
 //! What services send: request events and heartbeats.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kernel::HeartbeatId;
 use serde::{Deserialize, Serialize};
 use signals::FailedWhen;
 use signals::events;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::{OneOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::asked::{Path, Query};
 use crate::access::Sender;
 use crate::answer::{Error, ErrorBody, Result};
 use crate::body::Unpacked;
@@ -40,6 +43,18 @@ struct EventsTaken {
     problems: Vec<String>,
 }
 
+/// Events of which some were not taken, or a request of which none was.
+enum NotAllTaken {}
+
+impl PartialSchema for NotAllTaken {
+    fn schema() -> RefOr<Schema> {
+        let either = ["EventsTaken", "ErrorBody"].map(Ref::from_schema_name);
+        either.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item).into()
+    }
+}
+
+impl ToSchema for NotAllTaken {}
+
 /// Which statuses failed.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -55,7 +70,7 @@ struct EventsOptions {
 /// counts survives a crash.
 #[utoipa::path(post, path = "/v1/events", tag = "measure", params(EventsOptions),
     request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 200, body = EventsTaken), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody)))]
+    responses((status = 200, body = EventsTaken), (status = 400, body = NotAllTaken)))]
 async fn post_events(
     _: Sender,
     State(doorway): State<Doorway>,
@@ -116,7 +131,7 @@ async fn beat_by_get(
 /// Say how a job stands: `start`, `fail`, or its exit code. The body is the end of its log.
 #[utoipa::path(post, path = "/v1/heartbeats/{key}/{event}", tag = "measure",
     params(("key" = String, Path), ("event" = String, Path)), request_body(content = String, content_type = "text/plain"),
-    responses((status = 204), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
+    responses((status = 204), (status = 404, body = ErrorBody)))]
 async fn beat_said(
     _: Sender,
     State(doorway): State<Doorway>,

@@ -1,7 +1,7 @@
 //! Post-mortems and actions.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use engine::World;
@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::asked::{Asked, Path, id};
 use super::incidents::story_of_incident;
-use super::shapes::{Asked, DoneAnswer, id};
+use super::shapes::DoneAnswer;
 use crate::access::Responder;
 use crate::answer::{Error, ErrorBody, Result};
 use crate::doors::Doorway;
@@ -66,7 +67,7 @@ pub(crate) fn shown_post_mortems(world: &World) -> Vec<ShownPostMortem> {
 }
 
 /// Post-mortems, newest first.
-#[utoipa::path(get, path = "/v1/post-mortems", tag = "learn", responses((status = 200, body = Vec<ShownPostMortem>)))]
+#[utoipa::path(get, path = "/v1/post-mortems", operation_id = "post_mortems", tag = "learn", responses((status = 200, body = Vec<ShownPostMortem>)))]
 async fn list(_: Responder, State(doorway): State<Doorway>) -> Result<Json<Vec<ShownPostMortem>>> {
     doorway.view(shown_post_mortems).await.map(Json)
 }
@@ -126,7 +127,7 @@ struct NewSection {
 /// Write a section.
 #[utoipa::path(post, path = "/v1/post-mortems/{post_mortem}/sections", tag = "learn",
     params(("post_mortem" = String, Path)), request_body = NewSection,
-    responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn write_section(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -152,7 +153,7 @@ struct NewWhy {
 /// Ask and answer a why.
 #[utoipa::path(post, path = "/v1/post-mortems/{post_mortem}/whys", tag = "learn",
     params(("post_mortem" = String, Path)), request_body = NewWhy,
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn add_why(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -174,7 +175,7 @@ struct Acceptance {
 /// End a leaf by accepting the risk.
 #[utoipa::path(post, path = "/v1/post-mortems/{post_mortem}/whys/{why}/accept", tag = "learn",
     params(("post_mortem" = String, Path), ("why" = String, Path)), request_body = Acceptance,
-    responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn accept_risk(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -199,7 +200,7 @@ struct NewJudgement {
 /// Record a judgement that a person made, and that a system might make.
 #[utoipa::path(post, path = "/v1/post-mortems/{post_mortem}/judgements", tag = "learn",
     params(("post_mortem" = String, Path)), request_body = NewJudgement,
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn record_judgement(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -232,7 +233,7 @@ struct NewAction {
 /// Add an action.
 #[utoipa::path(post, path = "/v1/post-mortems/{post_mortem}/actions", tag = "learn",
     params(("post_mortem" = String, Path)), request_body = NewAction,
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn add_action(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -247,7 +248,7 @@ async fn add_action(
 /// Complete a review. Refused while a leaf ends in neither an action nor an accepted risk.
 #[utoipa::path(post, path = "/v1/post-mortems/{post_mortem}/complete", tag = "learn",
     params(("post_mortem" = String, Path)),
-    responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn complete(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -277,7 +278,7 @@ struct ActionOutcome {
 /// Say that an action is done.
 #[utoipa::path(post, path = "/v1/actions/{action}/finish", tag = "learn", params(("action" = String, Path)),
     request_body = ActionOutcome,
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn finish_action(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,

@@ -1,7 +1,7 @@
 //! The ledger: availability, outages, causes, corrections.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use engine::World;
 use facts::objectives::Verdict;
 use kernel::{IncidentId, ObjectiveId, OutageId, ServiceId, Span, Timestamp};
@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::{Asked, DoneAnswer, Period, id};
+use super::asked::{Asked, Path, Query, id};
+use super::shapes::{DoneAnswer, Period};
 use crate::access::Responder;
 use crate::answer::{Error, ErrorBody, Result};
 use crate::doors::Doorway;
@@ -152,7 +153,7 @@ pub(crate) fn shown_availability(
 
 /// Availability of every service over a period, with causes.
 #[utoipa::path(get, path = "/v1/report/availability", tag = "judge", params(Period),
-    responses((status = 200, body = Vec<ShownAvailability>), (status = 400, body = ErrorBody)))]
+    responses((status = 200, body = Vec<ShownAvailability>)))]
 async fn availability(
     _: Responder,
     State(doorway): State<Doorway>,
@@ -219,7 +220,7 @@ struct Attribution {
 
 /// Attribute an outage to a cause. The last attribution holds; the earlier ones stay in the journal.
 #[utoipa::path(post, path = "/v1/outages/{outage}/attribution", tag = "judge", params(("outage" = String, Path)),
-    request_body = Attribution, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    request_body = Attribution, responses((status = 200, body = super::shapes::Done)))]
 async fn attribute(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -252,7 +253,7 @@ struct Correction {
 
 /// Correct a slice. The row before stays in the ledger, with author and reason.
 #[utoipa::path(post, path = "/v1/services/{service}/corrections", tag = "judge", params(("service" = String, Path)),
-    request_body = Correction, responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    request_body = Correction, responses((status = 200, body = super::shapes::Done)))]
 async fn correct(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,

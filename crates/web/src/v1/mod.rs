@@ -1,5 +1,6 @@
 //! Swan's own API. Every route is registered with its documentation; the document is served at `/openapi.json`.
 
+mod asked;
 pub(crate) mod backtest;
 mod credentials;
 pub(crate) mod incidents;
@@ -7,6 +8,7 @@ mod ingest;
 mod learning;
 mod ledger;
 pub(crate) mod oncall;
+mod refusals;
 mod shapes;
 mod system;
 pub(crate) mod tickets;
@@ -45,7 +47,7 @@ impl utoipa::Modify for Credentials {
 }
 
 fn documented() -> (Router<Doorway>, Document) {
-    OpenApiRouter::with_openapi(Api::openapi())
+    let (routes, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(ingest::routes())
         .merge(ledger::routes())
         .merge(oncall::routes())
@@ -55,7 +57,9 @@ fn documented() -> (Router<Doorway>, Document) {
         .merge(backtest::routes())
         .merge(credentials::routes())
         .merge(system::routes())
-        .split_for_parts()
+        .split_for_parts();
+    refusals::tell(&mut document);
+    (routes, document)
 }
 
 /// The OpenAPI 3.1 document of the `/v1/` API.

@@ -1,7 +1,7 @@
 //! Pages and who is on call.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use engine::World;
 use facts::Stream;
 use facts::oncall::{PageEnd, Via};
@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::{Asked, DoneAnswer, ShownEntry, id};
+use super::asked::{Asked, Path, id};
+use super::shapes::{DoneAnswer, ShownEntry};
 use crate::access::Responder;
 use crate::answer::{Error, ErrorBody, Result};
 use crate::doors::Doorway;
@@ -141,7 +142,7 @@ pub(crate) async fn story_of_page(doorway: &Doorway, page: PageId) -> Result<Vec
 
 /// Take a page: nobody else is notified. Repeating it is harmless.
 #[utoipa::path(post, path = "/v1/pages/{page}/acknowledge", tag = "page", params(("page" = String, Path)),
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn acknowledge(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -161,7 +162,7 @@ struct Escalation {
 
 /// Pass a page on to its next step at once.
 #[utoipa::path(post, path = "/v1/pages/{page}/escalate", tag = "page", params(("page" = String, Path)),
-    request_body = Escalation, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    request_body = Escalation, responses((status = 200, body = super::shapes::Done)))]
 async fn escalate(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -173,8 +174,8 @@ async fn escalate(
 }
 
 /// Close a page by hand.
-#[utoipa::path(post, path = "/v1/pages/{page}/resolve", tag = "page", params(("page" = String, Path)),
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+#[utoipa::path(post, path = "/v1/pages/{page}/resolve", operation_id = "resolve_page", tag = "page", params(("page" = String, Path)),
+    responses((status = 200, body = super::shapes::Done)))]
 async fn resolve(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -230,7 +231,7 @@ struct NewOverride {
 
 /// Let somebody take another's place in a rotation for a while.
 #[utoipa::path(post, path = "/v1/rotations/{rotation}/overrides", tag = "page", params(("rotation" = String, Path)),
-    request_body = NewOverride, responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    request_body = NewOverride, responses((status = 200, body = super::shapes::Done)))]
 async fn add_override(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -244,7 +245,7 @@ async fn add_override(
 
 /// Take an override back.
 #[utoipa::path(delete, path = "/v1/overrides/{override}", tag = "page", params(("override" = String, Path)),
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn remove_override(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,

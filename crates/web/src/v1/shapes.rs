@@ -1,32 +1,13 @@
 //! Bodies that several parts of the API share.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, Request};
 use facts::{Entry, Seq};
 use kernel::{PersonId, Timestamp};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::{Error, Result};
-use crate::body::Unpacked;
-use crate::doors::Doorway;
 use engine::port::Decided;
-
-/// A JSON body; what is wrong with it is said with line and column.
-pub(crate) struct Asked<T>(pub(crate) T);
-
-impl<T: DeserializeOwned> FromRequest<Doorway> for Asked<T> {
-    type Rejection = Error;
-    async fn from_request(request: Request, doorway: &Doorway) -> Result<Self> {
-        let body = Unpacked::from_request(request, doorway).await?;
-        let text: &[u8] = if body.0.is_empty() { b"{}" } else { &body.0 };
-        serde_json::from_slice(text)
-            .map(Self)
-            .map_err(|error| Error::bad_request(format!("the body: {error}")))
-    }
-}
 
 /// Prose.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -109,19 +90,5 @@ impl Period {
             )));
         }
         Ok((from, until))
-    }
-}
-
-/// Parses a part of the path.
-pub(crate) fn id<T: std::str::FromStr>(text: &str) -> Result<T>
-where
-    T::Err: std::fmt::Display,
-{
-    text.parse().map_err(|error: T::Err| Error::bad_request(error.to_string()))
-}
-
-impl From<JsonRejection> for Error {
-    fn from(rejection: JsonRejection) -> Self {
-        Error::bad_request(rejection.body_text())
     }
 }

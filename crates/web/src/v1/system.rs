@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::{Asked, DoneAnswer, ShownEntry};
+use super::asked::{Asked, Path, Query};
+use super::shapes::{DoneAnswer, ShownEntry};
 use crate::access::{Admin, Responder};
 use crate::answer::{Error, ErrorBody, Result};
 use crate::body::Unpacked;
@@ -75,7 +76,6 @@ struct Applied {
     /// Whether it is in force.
     applied: bool,
     /// What stands against it, or could be better.
-    #[schema(value_type = Vec<Object>)]
     problems: Vec<Problem>,
     /// The last durable entry.
     revision: Option<u64>,
@@ -124,7 +124,7 @@ struct Release {
 
 /// Have a deadline decided again that was left alone.
 #[utoipa::path(post, path = "/v1/quarantine/release", tag = "system", request_body = Release,
-    responses((status = 200, body = super::shapes::Done), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn release(
     Admin(caller): Admin,
     State(doorway): State<Doorway>,
@@ -210,7 +210,7 @@ struct NewStatus {
 /// Show a component in another state on the status page.
 #[utoipa::path(post, path = "/v1/services/{service}/components/{component}", tag = "inform",
     params(("service" = String, Path), ("component" = String, Path)), request_body = NewStatus,
-    responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = super::shapes::Done)))]
 async fn set_component(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,

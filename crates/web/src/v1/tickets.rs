@@ -1,7 +1,7 @@
 //! Tickets.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use engine::World;
 use incidents::Command;
 use kernel::{PersonId, ServiceId, TicketId, Timestamp};
@@ -10,9 +10,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::{Asked, DoneAnswer, Somebody, Text, id};
+use super::asked::{Asked, Path, id};
+use super::shapes::{DoneAnswer, Somebody, Text};
 use crate::access::Responder;
-use crate::answer::{ErrorBody, Result};
+use crate::answer::Result;
 use crate::doors::Doorway;
 use crate::limits::ROWS_MAX;
 
@@ -60,7 +61,7 @@ async fn tickets(_: Responder, State(doorway): State<Doorway>) -> Result<Json<Ve
 
 /// Let somebody own a ticket.
 #[utoipa::path(post, path = "/v1/tickets/{ticket}/owner", tag = "respond", params(("ticket" = String, Path)),
-    request_body = Somebody, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    request_body = Somebody, responses((status = 200, body = super::shapes::Done)))]
 async fn assign_ticket(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
@@ -73,7 +74,7 @@ async fn assign_ticket(
 
 /// Close a ticket.
 #[utoipa::path(post, path = "/v1/tickets/{ticket}/close", tag = "respond", params(("ticket" = String, Path)),
-    request_body = Text, responses((status = 200, body = super::shapes::Done), (status = 404, body = ErrorBody)))]
+    request_body = Text, responses((status = 200, body = super::shapes::Done)))]
 async fn close_ticket(
     Responder(caller): Responder,
     State(doorway): State<Doorway>,
