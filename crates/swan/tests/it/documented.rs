@@ -37,9 +37,24 @@ pub(crate) fn check(method: &str, target: &str, answer: &Answer) {
     }
 }
 
+/// The operation that a request asks for, as `GET /v1/pages/{page}`.
+pub(crate) fn operation(method: &str, target: &str) -> Option<String> {
+    let path = target.split('?').next().unwrap_or_default();
+    DOCUMENT.operation(method, path).map(|(template, _)| format!("{method} {template}"))
+}
+
+/// Every operation.
+pub(crate) fn operations() -> impl Iterator<Item = String> {
+    let paths = DOCUMENT.whole["paths"].as_object().expect("a document has paths");
+    paths.iter().flat_map(|(template, operations)| {
+        let methods = operations.as_object().expect("a path has operations").keys();
+        methods.map(move |method| format!("{} {template}", method.to_uppercase()))
+    })
+}
+
 impl Document {
     fn promises(&self, method: &str, path: &str, answer: &Answer) -> Result<(), String> {
-        let Some((place, operation)) = self.operation(method, path) else {
+        let Some((template, operation)) = self.operation(method, path) else {
             return self.is_unknown(answer);
         };
         let status = answer.status.to_string();
@@ -48,7 +63,10 @@ impl Document {
         };
         let (place, response) = match response["$ref"].as_str() {
             Some(reference) => (reference.trim_start_matches('#').to_owned(), self.at(reference)),
-            None => (format!("{place}/responses/{status}"), response),
+            None => {
+                let (template, method) = (template.replace('/', "~1"), method.to_lowercase());
+                (format!("/paths/{template}/{method}/responses/{status}"), response)
+            }
         };
         let none = Map::new();
         let content = response["content"].as_object().unwrap_or(&none);
@@ -75,16 +93,15 @@ impl Document {
         }
     }
 
-    /// The place of an operation, and what is said of it. A part of the path that is written out goes before one that
+    /// The template of an operation's path, and what is said of it. A part of the path that is written out goes before one that
     /// stands for any text.
-    fn operation(&self, method: &str, path: &str) -> Option<(String, &Value)> {
+    fn operation(&self, method: &str, path: &str) -> Option<(&str, &Value)> {
         let method = method.to_lowercase();
         let paths = self.whole["paths"].as_object()?.iter();
         let known =
             paths.filter(|(template, operations)| is_of(template, path) && operations.get(&method).is_some());
         let (template, operations) = known.min_by_key(|(template, _)| template.matches('{').count())?;
-        let place = format!("/paths/{}/{method}", template.replace('~', "~0").replace('/', "~1"));
-        Some((place, &operations[&method]))
+        Some((template, &operations[&method]))
     }
 
     fn at(&self, reference: &str) -> &Value {

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod alertmanager;
+mod api;
 mod backtest;
 mod bad_input;
 mod check;
