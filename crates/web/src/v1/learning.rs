@@ -9,13 +9,13 @@ use facts::learning::{ActionPriority, Section};
 use kernel::{ActionId, IncidentId, PersonId, PostMortemId, ServiceId, Timestamp, WhyId};
 use learning::Command;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::asked::{Asked, Path, id};
 use super::incidents::story_of_incident;
+use super::reviews::{ShownAction, WholePostMortem};
 use super::shapes::DoneAnswer;
 use crate::access::Responder;
 use crate::answer::{Error, ErrorBody, Result};
@@ -74,19 +74,15 @@ async fn list(_: Responder, State(doorway): State<Doorway>) -> Result<Json<Vec<S
 
 /// A post-mortem whole: impact, sections, whys, judgements, actions.
 #[utoipa::path(get, path = "/v1/post-mortems/{post_mortem}", tag = "learn", params(("post_mortem" = String, Path)),
-    responses((status = 200, body = Object), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = WholePostMortem), (status = 404, body = ErrorBody)))]
 async fn post_mortem(
     _: Responder,
     State(doorway): State<Doorway>,
     Path(post_mortem): Path<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<WholePostMortem>> {
     let post_mortem: PostMortemId = id(&post_mortem)?;
     let whole = move |world: &World| {
-        let review = world.learning.review(post_mortem)?;
-        let mut shown = serde_json::to_value(review).ok()?;
-        let actions = review.actions.iter().filter_map(|action| world.learning.action(*action));
-        shown["actions"] = serde_json::to_value(actions.collect::<Vec<_>>()).ok()?;
-        Some(shown)
+        world.learning.review(post_mortem).map(|review| WholePostMortem::of(world, review))
     };
     let missing = || Error::not_found(format!("post-mortem `{post_mortem}`"));
     doorway.view(whole).await?.map(Json).ok_or_else(missing)
@@ -259,12 +255,9 @@ async fn complete(
 }
 
 /// Actions of all reviews, oldest first.
-#[utoipa::path(get, path = "/v1/actions", tag = "learn", responses((status = 200, body = Vec<Object>)))]
-async fn actions(_: Responder, State(doorway): State<Doorway>) -> Result<Json<Value>> {
-    let list = |world: &World| {
-        let actions: Vec<&learning::Action> = world.learning.actions().take(ROWS_MAX).collect();
-        serde_json::to_value(actions).unwrap_or_default()
-    };
+#[utoipa::path(get, path = "/v1/actions", tag = "learn", responses((status = 200, body = Vec<ShownAction>)))]
+async fn actions(_: Responder, State(doorway): State<Doorway>) -> Result<Json<Vec<ShownAction>>> {
+    let list = |world: &World| world.learning.actions().take(ROWS_MAX).map(ShownAction::from).collect();
     doorway.view(list).await.map(Json)
 }
 

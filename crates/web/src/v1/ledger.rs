@@ -6,12 +6,12 @@ use engine::World;
 use facts::objectives::Verdict;
 use kernel::{IncidentId, ObjectiveId, OutageId, ServiceId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::asked::{Asked, Path, Query, id};
+use super::rows::{ShownOutage, ShownRow};
 use super::shapes::{DoneAnswer, Period};
 use crate::access::Responder;
 use crate::answer::{Error, ErrorBody, Result};
@@ -173,11 +173,9 @@ async fn availability(
 struct ShownLedger {
     availability: ShownAvailability,
     /// Every down or corrected slice.
-    #[schema(value_type = Vec<Object>)]
-    rows: Value,
+    rows: Vec<ShownRow>,
     /// Runs of down slices.
-    #[schema(value_type = Vec<Object>)]
-    outages: Value,
+    outages: Vec<ShownOutage>,
 }
 
 /// The ledger of a service over a period.
@@ -198,8 +196,8 @@ async fn ledger(
         let outages = objectives::outages(&world.objectives, &service, from, until);
         Some(ShownLedger {
             availability: shown_availability(world, &service, from, until),
-            rows: serde_json::to_value(rows).ok()?,
-            outages: serde_json::to_value(outages).ok()?,
+            rows: rows.into_iter().map(ShownRow::from).collect(),
+            outages: outages.into_iter().map(ShownOutage::from).collect(),
         })
     };
     doorway.view(shown).await?.map(Json).ok_or(missing)

@@ -9,6 +9,8 @@ mod learning;
 mod ledger;
 pub(crate) mod oncall;
 mod refusals;
+mod reviews;
+mod rows;
 mod shapes;
 mod system;
 pub(crate) mod tickets;
