@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use kernel::Refuse;
 
-use crate::runtime::delivery::in_full;
-
 /// What went wrong, and what can be done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -101,4 +99,16 @@ impl Failure {
             _ => 3,
         }
     }
+}
+
+/// A fault with everything below it, in one line.
+pub(crate) fn in_full(fault: &dyn std::error::Error) -> String {
+    let mut text = fault.to_string();
+    let mut below = fault.source();
+    while let Some(cause) = below {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        below = cause.source();
+    }
+    text
 }

@@ -9,9 +9,9 @@ use web::ports::{Fault, Intake, Measured, Metadata, Samples, SeriesSamples, Star
 
 use crate::clock::Clock;
 use crate::ports::{AHEAD_MAX, ahead_of_time, failed};
+use crate::runtime::herald::InForce;
 use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::scrape::Book;
-use crate::runtime::supervisor::InForce;
 
 /// Takes everything that senders and targets say of series.
 pub(crate) struct IntakePort {

@@ -14,7 +14,7 @@ use web::ports::{Appended, Caller, Fault, NotKept, Problem, Role, SeriesSamples,
 
 use crate::clock::Clock;
 use crate::config::{check, hash};
-use crate::runtime::delivery::in_full;
+use crate::failure::in_full;
 use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::secrets;
 

@@ -29,11 +29,12 @@ use crate::ports::{ConfigurationsPort, DirectoryPort, JournalPort, SamplesPort, 
 use crate::runtime::crash_watch::CrashWatch;
 use crate::runtime::delivery::{Deliverer, Line, Outbox};
 use crate::runtime::engine_loop::{EngineLoop, Handle, Listener, SNAPSHOT_VERSION};
+use crate::runtime::herald::{Herald, InForce};
 use crate::runtime::instruments::{Instruments, submit};
 use crate::runtime::requests::RequestCounter;
 use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::scrape::{self, Book, ScrapeTools};
-use crate::runtime::supervisor::{Herald, InForce, supervise};
+use crate::runtime::supervisor::supervise;
 use crate::runtime::{heartbeats, maintenance, secrets};
 use crate::{process, reload};
 

@@ -156,7 +156,7 @@ fn refused(stopped: Stopped) -> BacktestRefusal {
     let (code, sentence, hint) = match stopped {
         Stopped::Cancelled => ("cancelled", "the test was cancelled".to_owned(), None),
         Stopped::Fault(fault) => {
-            let detail = crate::runtime::delivery::in_full(&fault);
+            let detail = crate::failure::in_full(&fault);
             ("fault", format!("the stored series could not be read: {detail}"), None)
         }
         Stopped::TooMuch => (

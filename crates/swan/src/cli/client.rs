@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{DATA, LISTEN};
 use crate::failure::Failure;
-use crate::runtime::delivery::in_full;
+use crate::failure::in_full;
 
 /// How long a server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);

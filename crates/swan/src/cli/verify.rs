@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let verified = match journal::verify(&log, arguments.head) {
         Ok(verified) => verified,
         Err(fault) => {
-            let detail = crate::runtime::delivery::in_full(&fault);
+            let detail = crate::failure::in_full(&fault);
             if arguments.output.json {
                 print_json(&json!({ "valid": false, "error": detail }))?;
             } else {

@@ -19,7 +19,7 @@ use web::ports::{ContactAddress, Problem};
 
 use super::places::{Place, nearest, places};
 use super::yaml;
-use crate::runtime::scrape::wrong_steps;
+use crate::runtime::scrape::relabel::wrong_steps;
 
 /// Sections of `prometheus.yml` that are read and have no effect.
 const NOT_USED: [&str; 7] =

@@ -188,10 +188,7 @@ async fn watch_swan(swan: Peer, shop: Shop, since: Timestamp, story: Story, show
                 show.send_replace(sight);
             }
             Err(fault) => {
-                tracing::info!(
-                    fault = crate::runtime::delivery::in_full(&fault),
-                    "the demo cannot look at Swan"
-                );
+                tracing::info!(fault = crate::failure::in_full(&fault), "the demo cannot look at Swan");
             }
         }
     }

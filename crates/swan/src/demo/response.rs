@@ -142,11 +142,7 @@ impl Response {
             }
             Err(fault) => {
                 self.tries += 1;
-                tracing::warn!(
-                    fault = crate::runtime::delivery::in_full(&fault),
-                    ?act,
-                    "an act of the story failed"
-                );
+                tracing::warn!(fault = crate::failure::in_full(&fault), ?act, "an act of the story failed");
                 if self.tries >= TRIES_MAX {
                     self.tries = 0;
                     self.past.insert(act);

@@ -12,7 +12,7 @@ use web::ports::{About, Evaluation, Fault, StorageStats};
 
 use super::failed;
 use crate::clock::Clock;
-use crate::runtime::supervisor::InForce;
+use crate::runtime::herald::InForce;
 
 /// The samples' store as its keeper sees it.
 pub(crate) struct StoragePort {

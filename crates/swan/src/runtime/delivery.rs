@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::engine_loop::Listener;
 use super::instruments::Instruments;
 use super::secrets;
+use crate::failure::in_full;
 use crate::own_metrics::OwnCounters;
 
 /// How long one attempt may take; well under its lease in the engine.
@@ -280,16 +281,4 @@ fn short(text: &str) -> String {
     let end =
         (0..=ANSWER_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text[..end].to_owned()
-}
-
-/// A fault with everything below it, in one line.
-pub(crate) fn in_full(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    let mut below = fault.source();
-    while let Some(cause) = below {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        below = cause.source();
-    }
-    text
 }

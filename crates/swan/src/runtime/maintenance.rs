@@ -86,7 +86,7 @@ async fn after(task: JoinHandle<Result<(), MaintenanceFault>>) -> Option<Mainten
         Ok(Ok(())) => None,
         Ok(Err(fault @ MaintenanceFault::Log(_))) => Some(fault),
         Ok(Err(fault)) => {
-            let fault = super::delivery::in_full(&fault);
+            let fault = crate::failure::in_full(&fault);
             tracing::error!(fault, "the samples' files could not be kept in order");
             None
         }

@@ -8,6 +8,7 @@ pub(crate) mod crash_watch;
 pub(crate) mod delivery;
 pub(crate) mod engine_loop;
 pub(crate) mod heartbeats;
+pub(crate) mod herald;
 pub(crate) mod instruments;
 pub(crate) mod judge;
 pub(crate) mod maintenance;

@@ -13,7 +13,7 @@ use facts::configuration::{
 };
 
 use super::ScrapeTools;
-use crate::runtime::delivery::in_full;
+use crate::failure::in_full;
 
 /// What a job or a discovery says of its connections. Secrets in files are read for each request, so that they can be
 /// replaced; TLS is set up once.

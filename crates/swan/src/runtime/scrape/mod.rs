@@ -12,7 +12,7 @@ mod book;
 mod discovery;
 mod limits;
 mod protocol;
-mod relabel;
+pub(crate) mod relabel;
 mod round;
 mod series;
 mod target;
@@ -39,8 +39,8 @@ use self::relabel::Steps;
 use self::round::{Job, Stop, Worker};
 use self::series::Memory;
 use self::target::{Relabelled, Target};
+use super::herald::InForce;
 use super::instruments::Instruments;
-use super::supervisor::InForce;
 
 pub(crate) use book::Book;
 
@@ -60,22 +60,12 @@ impl ScrapeTools {
             Secret::Plain(text) => Ok(text.clone()),
             Secret::At(SecretRef::Directory(name)) => {
                 let found = self.directory.address(&ContactId::new(name.as_str()));
-                let row = found.map_err(|fault| super::delivery::in_full(&fault))?;
+                let row = found.map_err(|fault| crate::failure::in_full(&fault))?;
                 row.map(|row| row.address).ok_or_else(|| format!("the directory has no secret `{name}`"))
             }
             Secret::At(place) => super::secrets::resolve(place),
         }
     }
-}
-
-/// What is wrong with the steps of a job: the key, the place in its list, and why.
-pub(crate) fn wrong_steps(config: &ScrapeConfig) -> Vec<(&'static str, usize, String)> {
-    let names = config.metric_name_validation_scheme.unwrap_or_default();
-    let wrong = |key, steps: &[RelabelConfig]| {
-        Steps::compile(steps, names).err().map(|(place, what)| (key, place, what))
-    };
-    let targets = wrong("relabel_configs", &config.relabel_configs);
-    targets.into_iter().chain(wrong("metric_relabel_configs", &config.metric_relabel_configs)).collect()
 }
 
 /// Scrapes what the configuration in force names, until nobody tells of configurations any more.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use facts::configuration::{NameValidation, RelabelAction, RelabelConfig};
+use facts::configuration::{NameValidation, RelabelAction, RelabelConfig, ScrapeConfig};
 use md5::{Digest, Md5};
 use regex::{Regex, RegexBuilder};
 
@@ -23,6 +23,16 @@ struct Step {
     config: RelabelConfig,
     regex: Regex,
     names: NameValidation,
+}
+
+/// What is wrong with the steps of a job: the key, the place in its list, and why.
+pub(crate) fn wrong_steps(config: &ScrapeConfig) -> Vec<(&'static str, usize, String)> {
+    let names = config.metric_name_validation_scheme.unwrap_or_default();
+    let wrong = |key, steps: &[RelabelConfig]| {
+        Steps::compile(steps, names).err().map(|(place, what)| (key, place, what))
+    };
+    let targets = wrong("relabel_configs", &config.relabel_configs);
+    targets.into_iter().chain(wrong("metric_relabel_configs", &config.metric_relabel_configs)).collect()
 }
 
 impl Steps {

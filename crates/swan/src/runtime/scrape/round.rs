@@ -21,7 +21,7 @@ use super::series::{Ended, Harvest, Memory, Treatment};
 use super::target::Target;
 use super::write::{Report, Written, own, write};
 use crate::clock::Clock;
-use crate::runtime::delivery::in_full;
+use crate::failure::in_full;
 
 /// What a job has for all its targets.
 pub(super) struct Job {

@@ -58,7 +58,7 @@ fn group(name: &str, found: &DnsDiscovery, record: &Record) -> Group {
     Group::new(TargetGroup { targets, labels }, ("__meta_dns_name", name))
 }
 
-use crate::runtime::delivery::in_full;
+use crate::failure::in_full;
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use super::super::ScrapeTools;
 use super::super::access::Access;
 use super::super::limits::{DISCOVERY_BYTES_MAX, DISCOVERY_TIMEOUT};
 use super::{Group, Teller, groups_of_json};
-use crate::runtime::delivery::in_full;
+use crate::failure::in_full;
 
 const REFRESH: HeaderName = HeaderName::from_static("x-prometheus-refresh-interval-seconds");
 
