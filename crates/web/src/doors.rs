@@ -1,19 +1,16 @@
+//! How the doors stand, and what every handler is given.
+
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::http::StatusCode;
 use engine::port::{Decided, Unavailable};
 use engine::{Command, World};
 use kernel::{Actor, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
 use crate::answer::{Error, Result};
-use crate::limits::{REQUEST_TIMEOUT, REQUESTS_AT_ONCE_MAX};
+use crate::limits::REQUESTS_AT_ONCE_MAX;
 use crate::ports::Ports;
-use crate::{foreign, pages, v1};
 
 /// How the doors stand.
 #[derive(Debug, Clone)]
@@ -31,10 +28,16 @@ pub struct Doors {
 pub(crate) struct Doorway {
     pub(crate) ports: Ports,
     pub(crate) doors: Arc<Doors>,
-    places: Arc<Semaphore>,
+    /// How many more requests may be served at once.
+    pub(crate) places: Arc<Semaphore>,
 }
 
 impl Doorway {
+    pub(crate) fn new(ports: Ports, doors: Doors) -> Self {
+        let places = Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX));
+        Self { ports, doors: Arc::new(doors), places }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.ports.clock.now()
     }
@@ -66,45 +69,4 @@ impl Doorway {
         let done = tokio::task::spawn_blocking(move || work(&ports)).await;
         done.map_err(|error| Error::new(StatusCode::INTERNAL_SERVER_ERROR, "bug", error.to_string()))
     }
-}
-
-/// All routes.
-pub fn router(ports: Ports, doors: Doors) -> Router {
-    let places = Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX));
-    let doorway = Doorway { ports, doors: Arc::new(doors), places };
-    let routes = Router::new().merge(v1::routes()).merge(foreign::routes()).merge(pages::routes());
-    routes
-        .fallback(|| async { Error::not_found("such page") })
-        .layer(from_fn_with_state(doorway.clone(), watch_over))
-        .with_state(doorway)
-}
-
-/// Bounds how many requests are served at once and for how long, counts them, and sets what every answer carries.
-async fn watch_over(State(doorway): State<Doorway>, request: Request, next: Next) -> Response {
-    let started = tokio::time::Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let live = route.as_deref() == Some(v1::LIVE_EVENTS);
-    let served = async {
-        // The semaphore is never closed; a live stream holds no place, or a few of them would close the doors.
-        let _place = if live { None } else { doorway.places.acquire().await.ok() };
-        next.run(request).await
-    };
-    let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, served).await {
-        Ok(response) => response,
-        Err(_) => {
-            let message = "the request took too long";
-            axum::response::IntoResponse::into_response(Error::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "timeout",
-                message,
-            ))
-        }
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    let route = route.as_deref().unwrap_or("none");
-    doorway.ports.own_metrics.answered(route, response.status().as_u16(), started.elapsed());
-    response
 }

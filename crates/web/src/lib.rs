@@ -13,9 +13,11 @@ pub mod language;
 pub mod native;
 mod pages;
 pub mod ports;
+mod router;
 mod v1;
 
-pub use doors::{Doors, router};
+pub use doors::Doors;
+pub use router::router;
 pub use v1::openapi;
 
 /// Limits of the doors.

@@ -3,6 +3,7 @@
 //!
 //! All calls are synchronous and short, but for those that say otherwise; they may be made from an async handler.
 
+mod backtest;
 mod prometheus;
 mod senders;
 
@@ -13,7 +14,7 @@ use kernel::{Actor, PageId, PersonId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use crate::v1::backtest::{
+pub use backtest::{
     BacktestAsked, BacktestRefusal, BacktestReport, BacktestSetting, Backtests, Catch, Difference, Firing,
     IncidentReport, RuleReport, RulesReport, Stretch,
 };

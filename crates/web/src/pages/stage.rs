@@ -22,8 +22,9 @@ use tower::ServiceExt;
 
 use self::hall::{Hall, locked};
 use super::shell::encoded;
-use crate::doors::{Doors, router};
+use crate::doors::Doors;
 use crate::ports::{Clock, Ports};
+use crate::router::router;
 
 /// Everybody's password.
 pub(super) const PASSWORD: &str = "correct horse";
