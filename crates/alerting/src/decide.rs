@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use facts::alerting::{AlertingFact, ResolveReason};
 use kernel::{Actor, Fingerprint, GroupId, Span, Timestamp, Wake};
 
-use crate::decision::Decision;
+use crate::decision::{Decision, from_next};
 use crate::receive::{clear_alert, raise_alert, receive_alerts};
 use crate::silencing::{self, Asked};
 use crate::state::State;
@@ -74,15 +74,6 @@ fn wake(state: &State, now: Timestamp, why: &WakeReason) -> Vec<AlertingFact> {
         WakeReason::GroupDue(group) => group_due(state, now, *group),
         WakeReason::LowDayEnds => low_day_ends(state, now),
     }
-}
-
-/// What is due under `next`, and with it what waits for the same reason.
-pub(crate) fn from_next(
-    waiting: &BTreeMap<Fingerprint, Timestamp>,
-    next: Fingerprint,
-) -> impl Iterator<Item = Fingerprint> {
-    let first = waiting.contains_key(&next).then_some(next);
-    first.into_iter().chain(waiting.keys().copied().filter(move |other| *other != next))
 }
 
 fn rules_gone(state: &State, now: Timestamp, next: Fingerprint) -> Vec<AlertingFact> {

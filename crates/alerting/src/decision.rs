@@ -274,3 +274,12 @@ impl Candidate {
         Told { name: self.labels.get("alertname"), summary: self.summary.as_deref(), labels: &self.labels }
     }
 }
+
+/// What is due under `next`, and with it what waits for the same reason.
+pub(crate) fn from_next(
+    waiting: &BTreeMap<Fingerprint, Timestamp>,
+    next: Fingerprint,
+) -> impl Iterator<Item = Fingerprint> {
+    let first = waiting.contains_key(&next).then_some(next);
+    first.into_iter().chain(waiting.keys().copied().filter(move |other| *other != next))
+}

@@ -4,8 +4,7 @@ use facts::alerting::{AlertingFact, Matcher};
 use kernel::limits::{LABEL_VALUE_BYTES_MAX, TEXT_BYTES_MAX};
 use kernel::{Actor, Fingerprint, SilenceId, Timestamp};
 
-use crate::decide::from_next;
-use crate::decision::Decision;
+use crate::decision::{Decision, from_next};
 use crate::matching::{self, Compiled};
 use crate::state::{Silence, Standing, State};
 use crate::{BadMatcher, Refusal, limits};

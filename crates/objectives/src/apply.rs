@@ -5,8 +5,9 @@ use facts::{ConfigurationApplied, Entry, Fact};
 use kernel::{Actor, ObjectiveId, OutageId, ServiceId, Span, Timestamp};
 
 use crate::limits::{BUDGET_WINDOWS_TOLD_MAX, OUTAGES_KEPT_MAX};
-use crate::state::{Attribution, DownSlice, Outage, Rejudgement, State};
+use crate::state::{Attribution, Outage, State};
 use crate::track::Track;
+use crate::track::{DownSlice, Rejudgement};
 
 /// Folds one entry into the state. Facts that are not about judged time change nothing.
 pub fn apply(state: &mut State, entry: &Entry) {

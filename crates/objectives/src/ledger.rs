@@ -5,7 +5,8 @@ use kernel::{ObjectiveId, OutageId, ServiceId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::State;
-use crate::state::{Outage, Rejudgement};
+use crate::state::Outage;
+use crate::track::Rejudgement;
 
 /// One slice of the ledger: it is down, or a person says what it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -36,4 +36,5 @@ pub use decide::decide;
 pub use judge::{MeasuredOutage, Summary, judge, summarise};
 pub use ledger::{CauseShare, OutageRow, Row, Unattributed, causes, ledger, outage, outages, unattributed};
 pub use refusal::Refusal;
-pub use state::{Attribution, DownSlice, Outage, Rejudgement, State};
+pub use state::{Attribution, Outage, State};
+pub use track::{DownSlice, Rejudgement};

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use facts::configuration::Objective;
-use facts::objectives::{RejudgeReason, Tally, Verdict};
+use facts::objectives::Verdict;
 use kernel::{Actor, IncidentId, ObjectiveId, OutageId, ServiceId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -26,32 +26,6 @@ pub struct State {
 pub(crate) struct LedgerSpell {
     since: Timestamp,
     objective: ObjectiveId,
-}
-
-/// A slice that is down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DownSlice {
-    /// What was measured; `None` where a person's word is all there is.
-    pub tally: Option<Tally>,
-    /// The outage that it belongs to.
-    pub outage: OutageId,
-}
-
-/// A slice was judged again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rejudgement {
-    /// When it was judged again.
-    pub at: Timestamp,
-    /// By whom.
-    pub by: Actor,
-    /// The verdict before.
-    pub was: Verdict,
-    /// The verdict that held from then on.
-    pub is: Verdict,
-    /// What was measured, where it was.
-    pub tally: Option<Tally>,
-    /// Why.
-    pub reason: RejudgeReason,
 }
 
 /// A run of down slices.

@@ -1,14 +1,13 @@
 use std::collections::BTreeMap;
 
 use facts::objectives::{RejudgeReason, Run, Tally, Verdict};
-use kernel::{Span, Timestamp};
+use kernel::{Actor, OutageId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::era::{Era, Judged};
 use crate::limits::{
     DOWN_SLICES_KEPT_MAX, REJUDGED_SLICES_KEPT_MAX, REJUDGEMENTS_OF_SLICE_MAX, STRETCHES_KEPT_MAX,
 };
-use crate::state::{DownSlice, Rejudgement};
 
 /// All that is known of one objective's judged time.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -23,6 +22,32 @@ pub(crate) struct Track {
     pub(crate) rejudged: BTreeMap<Timestamp, Vec<Rejudgement>>,
     /// The highest threshold of the budget that was told of, by the start of the window.
     pub(crate) told: BTreeMap<Timestamp, u32>,
+}
+
+/// A slice that is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DownSlice {
+    /// What was measured; `None` where a person's word is all there is.
+    pub tally: Option<Tally>,
+    /// The outage that it belongs to.
+    pub outage: OutageId,
+}
+
+/// A slice was judged again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rejudgement {
+    /// When it was judged again.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Actor,
+    /// The verdict before.
+    pub was: Verdict,
+    /// The verdict that held from then on.
+    pub is: Verdict,
+    /// What was measured, where it was.
+    pub tally: Option<Tally>,
+    /// Why.
+    pub reason: RejudgeReason,
 }
 
 impl Track {

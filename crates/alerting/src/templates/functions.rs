@@ -4,9 +4,9 @@ use kernel::{Span, Timestamp, limits as kernel_limits};
 use regex::{Regex, RegexBuilder};
 
 use super::TemplateError;
-use super::eval::Value;
 use super::go_text::general;
 use super::printf;
+use super::value::Value;
 use crate::limits;
 
 /// A function that a template may call.

@@ -12,6 +12,7 @@ mod go_text;
 mod lex;
 mod parse;
 mod printf;
+mod value;
 
 use std::borrow::Cow;
 use std::fmt;

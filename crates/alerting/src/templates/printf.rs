@@ -1,8 +1,8 @@
 //! `printf` with the verbs that rules use. A value of another type than its verb's gives what Go gives:
 //! `%!d(float64=1.5)`.
 
-use super::eval::Value;
 use super::go_text::{fixed, general, go_float, quoted, scientific};
+use super::value::Value;
 use crate::limits;
 
 /// Characters that `printf` may write.

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use facts::oncall::Purpose;
-use kernel::{ContactId, NotificationId, PageId, Timestamp};
+use kernel::{ContactId, NotificationId, PageId, Span, Timestamp};
 use oncall::Attempt;
 
-use super::messages::LEASE;
 use super::{Auditor, Look};
 use crate::promise::{Promise, Seen};
+
+/// How long an attempt may be without an outcome.
+pub(super) const LEASE: Span = Span::from_secs(60);
 
 /// A worker is about to speak to a provider.
 pub(crate) struct Speaks<'a> {

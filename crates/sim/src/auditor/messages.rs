@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 
 use facts::Entry;
 use facts::oncall::{AbandonReason, OncallFact, Purpose};
-use kernel::{ContactId, NotificationId, PageId, Span, Timestamp};
+use kernel::{ContactId, NotificationId, PageId, Timestamp};
 
-use super::deliveries::End;
+use super::deliveries::{End, LEASE};
 use super::{Auditor, Found, LATE_MAX, Look, Probe};
 use crate::promise::{Promise, Seen};
 
-/// How long an attempt may be without an outcome.
-pub(super) const LEASE: Span = Span::from_secs(60);
 /// Attempts before a message may be given up.
 const ATTEMPTS_MAX: u32 = 8;
 
