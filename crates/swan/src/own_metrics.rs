@@ -58,7 +58,7 @@ impl OwnCounters {
 pub(crate) struct OwnMetrics {
     pub(crate) counters: Arc<OwnCounters>,
     pub(crate) store: Arc<metrics::MetricsStore>,
-    pub(crate) head: tokio::sync::watch::Receiver<u64>,
+    pub(crate) live: web::live::Live,
 }
 
 impl web::ports::OwnMetrics for OwnMetrics {
@@ -66,7 +66,7 @@ impl web::ports::OwnMetrics for OwnMetrics {
         let mut out = String::new();
         let counters = &self.counters;
         family(&mut out, "swan_journal_entries", "counter", "Entries of the journal.");
-        line(&mut out, format_args!("swan_journal_entries {}", *self.head.borrow()));
+        line(&mut out, format_args!("swan_journal_entries {}", self.live.head()));
         family(&mut out, "swan_rule_evaluations_total", "counter", "Rules that were evaluated.");
         let evaluated = counters.rules_evaluated.load(Ordering::Relaxed);
         line(&mut out, format_args!("swan_rule_evaluations_total {evaluated}"));

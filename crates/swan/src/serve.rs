@@ -16,6 +16,7 @@ use kernel::{Actor, HeartbeatId};
 use store::{Directory, SqliteLog, TokenKind};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
+use web::live::Live;
 use web::ports::Ports;
 
 use crate::backtest::BacktestPort;
@@ -120,10 +121,10 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
 
     let (outbox, line) = Outbox::new();
     let (herald, in_force) = Herald::new(engine.world());
-    let (head_teller, head) = HeadTeller::new(engine.world());
+    let (teller, live) = web::live::channel(engine.world().head());
     let adopting = Box::new(maintenance::Adopting(Arc::clone(&store)));
     let listeners: Vec<Box<dyn Listener>> =
-        vec![Box::new(outbox), Box::new(herald), Box::new(head_teller), adopting];
+        vec![Box::new(outbox), Box::new(herald), Box::new(JournalTeller(teller)), adopting];
     let crash_watch = CrashWatch::open(&data)?;
     let (engine_loop, handle) = EngineLoop::new(engine, journal, Arc::clone(&clock), listeners, crash_watch);
     let ended = spawn_loop(engine_loop)?;
@@ -133,7 +134,7 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
         let applied = submit(&handle, Actor::Configuration, command).await;
         applied.map_err(Failure::fault("apply the configuration"))?.map_err(Failure::refused)?;
     }
-    let parts = Parts { options, clock, directory, reader, store, handle, in_force, head, public_url };
+    let parts = Parts { options, clock, directory, reader, store, handle, in_force, live, public_url };
     parts.open_doors(listener, address, data, line, ended)
 }
 
@@ -146,7 +147,7 @@ struct Parts {
     store: Arc<metrics::MetricsStore>,
     handle: Handle,
     in_force: watch::Receiver<InForce>,
-    head: watch::Receiver<u64>,
+    live: Live,
     public_url: String,
 }
 
@@ -218,7 +219,7 @@ impl Parts {
         let doors = web::Doors {
             trust_loopback: self.options.trust_loopback,
             public_url: self.public_url,
-            head: self.head,
+            live: self.live,
         };
         let router = web::router(ports, doors);
         let (handle, store) = (self.handle, self.store);
@@ -277,7 +278,7 @@ impl Parts {
             own_metrics: Arc::new(OwnMetrics {
                 counters,
                 store: Arc::clone(&self.store),
-                head: self.head.clone(),
+                live: self.live.clone(),
             }),
         }
     }
@@ -377,20 +378,11 @@ fn spawn_loop(engine_loop: EngineLoop) -> Result<oneshot::Receiver<Result<(), Fa
     Ok(ended)
 }
 
-/// Tells how far the journal is, for live pages.
-struct HeadTeller {
-    head: watch::Sender<u64>,
-}
+/// Tells those who follow the journal.
+struct JournalTeller(web::live::Teller);
 
-impl HeadTeller {
-    fn new(world: &World) -> (Self, watch::Receiver<u64>) {
-        let (head, told) = watch::channel(world.head().0);
-        (Self { head }, told)
-    }
-}
-
-impl Listener for HeadTeller {
-    fn recorded(&mut self, world: &World, _entries: &[Entry]) {
-        self.head.send_replace(world.head().0);
+impl Listener for JournalTeller {
+    fn recorded(&mut self, world: &World, entries: &[Entry]) {
+        self.0.tell(world.head(), entries);
     }
 }

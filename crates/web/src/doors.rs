@@ -6,10 +6,11 @@ use axum::http::StatusCode;
 use engine::port::{Decided, Unavailable};
 use engine::{Command, World};
 use kernel::{Actor, Timestamp};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::answer::{Error, Result};
 use crate::limits::REQUESTS_AT_ONCE_MAX;
+use crate::live::Live;
 use crate::ports::Ports;
 
 /// How the doors stand.
@@ -19,8 +20,8 @@ pub struct Doors {
     pub trust_loopback: bool,
     /// Where people reach this server: `https://swan.example.com`.
     pub public_url: String,
-    /// The journal's last durable entry, for pages that follow it.
-    pub head: watch::Receiver<u64>,
+    /// The journal as it grows, for those who follow it.
+    pub live: Live,
 }
 
 /// What every handler is given.

@@ -10,6 +10,7 @@ mod body;
 mod doors;
 mod foreign;
 pub mod language;
+pub mod live;
 pub mod native;
 mod pages;
 pub mod ports;

@@ -21,7 +21,7 @@ const HEARTBEAT: &str = "heartbeats:\n  backup: { service: shop, every: 24h, gra
 
 /// Doors that this story cannot open.
 const ELSEWHERE: [&str; 2] = [
-    "GET /v1/live",                // it never ends: `commands`
+    "GET /v1/live",                // it never ends: `live`
     "POST /v1/quarantine/release", // somebody has to have crashed: `quarantine`
 ];
 

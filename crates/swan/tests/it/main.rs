@@ -19,6 +19,7 @@ mod full_disk;
 mod house;
 mod http;
 mod killed;
+mod live;
 mod mail;
 mod mail_delivery;
 mod noticeboard;

@@ -90,8 +90,8 @@ impl Stage {
             clock: hall.clone(),
             own_metrics: hall.clone(),
         };
-        let (_, head) = tokio::sync::watch::channel(0);
-        let doors = Doors { trust_loopback: false, public_url: "https://swan.example.com".to_owned(), head };
+        let (_, live) = crate::live::channel(facts::Seq(0));
+        let doors = Doors { trust_loopback: false, public_url: "https://swan.example.com".to_owned(), live };
         Self { hall, router: router(ports, doors), person: None }
     }
 

@@ -8,8 +8,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use facts::Seq;
 use facts::status::ComponentStatus;
+use facts::{Entry, Seq};
 use futures_util::Stream;
 use kernel::{ComponentId, ServiceId};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ use crate::access::{Admin, Responder};
 use crate::answer::{Error, ErrorBody, Result};
 use crate::body::Unpacked;
 use crate::doors::Doorway;
+use crate::live::Follower;
 use crate::ports::{Problem, Submission};
 
 pub(super) fn routes() -> OpenApiRouter<Doorway> {
@@ -170,32 +171,41 @@ async fn live(
     headers: axum::http::HeaderMap,
 ) -> impl IntoResponse {
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let head = *doorway.doors.head.borrow();
-    let from = resumed.unwrap_or(if after == 0 { head } else { after });
-    Sse::new(entries_after(doorway, from)).keep_alive(KeepAlive::default())
+    let after = resumed.or((after > 0).then_some(after));
+    let follower = doorway.doors.live.follow(after);
+    Sse::new(entries(doorway, follower)).keep_alive(KeepAlive::default())
 }
 
-fn entries_after(doorway: Doorway, from: u64) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
-    let head = doorway.doors.head.clone();
-    let start = (doorway, head, from, std::collections::VecDeque::new());
-    futures_util::stream::unfold(start, |(doorway, mut head, mut from, mut ready)| async move {
+fn entries(
+    doorway: Doorway,
+    follower: Follower,
+) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
+    let start = (doorway, follower, std::collections::VecDeque::new());
+    futures_util::stream::unfold(start, |(doorway, mut follower, mut ready)| async move {
         loop {
             if let Some(event) = ready.pop_front() {
-                return Some((Ok(event), (doorway, head, from, ready)));
+                return Some((Ok(event), (doorway, follower, ready)));
             }
-            if *head.borrow_and_update() <= from {
-                // The sender lives as long as the process serves.
-                head.changed().await.ok()?;
-                continue;
-            }
-            let read = doorway.blocking(move |ports| ports.journal.after(Seq(from), ENTRIES_PER_ANSWER_MAX));
-            for entry in read.await.ok()?.ok()? {
-                from = entry.seq.0;
-                let event = Event::default().id(from.to_string()).json_data(ShownEntry::from(entry));
-                ready.extend(event.ok());
-            }
+            let next = if follower.is_behind {
+                catch_up(&doorway, &mut follower).await?
+            } else {
+                follower.next().await?
+            };
+            ready.extend(next.into_iter().filter_map(|entry| {
+                Event::default().id(entry.seq.0.to_string()).json_data(ShownEntry::from(entry)).ok()
+            }));
         }
     })
+}
+
+/// Some of the entries that the follower has missed.
+async fn catch_up(doorway: &Doorway, follower: &mut Follower) -> Option<Vec<Entry>> {
+    let seen = Seq(follower.seen);
+    let read = doorway.blocking(move |ports| ports.journal.after(seen, ENTRIES_PER_ANSWER_MAX));
+    let entries = read.await.ok()?.ok()?;
+    follower.seen = entries.last().map_or(follower.seen, |entry| entry.seq.0);
+    follower.is_behind = entries.len() >= ENTRIES_PER_ANSWER_MAX;
+    Some(entries)
 }
 
 /// How a component does.
