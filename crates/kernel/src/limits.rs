@@ -26,6 +26,14 @@ pub const ESCALATION_REPEATS_MAX: u32 = 20;
 pub const DELIVERY_ATTEMPTS_MAX: u32 = 8;
 /// Alerts in one posted body.
 pub const ALERTS_PER_REQUEST_MAX: usize = 10_000;
+/// Bytes of one compiled regular expression, and more of them for each byte that it is long; larger is refused.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 1 << 20;
+/// See [`PATTERN_COMPILED_BYTES_MAX`].
+pub const PATTERN_COMPILED_BYTES_PER_BYTE_MAX: usize = 256;
+/// How often `{n}` of a regular expression may repeat, as in RE2; more is refused.
+pub const PATTERN_REPEATS_MAX: usize = 1000;
+/// Groups within groups of a regular expression; deeper is refused.
+pub const PATTERN_GROUPS_NESTED_MAX: usize = 200;
 /// Bytes of a PromQL expression; deeper or longer is refused before it is parsed.
 pub const QUERY_BYTES_MAX: usize = 16 << 10;
 /// Nesting of parentheses, braces and brackets of a PromQL expression.

@@ -65,8 +65,8 @@ impl<'q> Evaluation<'q> {
             Vector::Quantiles(quantiles) => self.quantiles(quantiles, sink),
             Vector::Fraction { lower, upper, of, at } => self.fraction(lower, upper, of, *at, sink),
             Vector::OfScalar(scalar) => self.of_scalar(scalar, sink),
-            Vector::LabelReplaced { to, replacement, from, regex, of } => {
-                self.stream(of, &mut |lent| relabel::replaced(lent, to, replacement, from, regex, sink))
+            Vector::LabelReplaced { to, replacement, from, pattern, of } => {
+                self.stream(of, &mut |lent| relabel::replaced(lent, to, replacement, from, pattern, sink))
             }
             Vector::LabelsJoined { to, separator, from, of } => {
                 self.stream(of, &mut |lent| relabel::joined(lent, to, separator, from, sink))

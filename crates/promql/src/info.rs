@@ -73,7 +73,7 @@ impl Evaluation<'_> {
             values.sort_unstable();
             values.dedup();
             if !values.is_empty() {
-                let any: Vec<String> = values.into_iter().map(regex::escape).collect();
+                let any: Vec<String> = values.into_iter().map(kernel::pattern::escaped).collect();
                 let matcher = Matcher::new(name, MatchOp::Regex, any.join("|"));
                 matchers.push(matcher.map_err(|error| conflict(error.to_string()))?);
             }

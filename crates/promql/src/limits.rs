@@ -1,7 +1,5 @@
 //! How big anything of a query may get, beside `kernel::limits`.
 
-/// Largest size of one compiled regular expression; larger is refused as one that cannot be compiled.
-pub const REGEX_COMPILED_BYTES_MAX: usize = 1 << 20;
 /// Regular expressions in one query; more are refused.
 pub const QUERY_REGEXES_MAX: usize = 100;
 /// Operators in one query, unary ones included; more are refused, because `1+1+1+…` nests as deeply as

@@ -1,14 +1,11 @@
 //! Which series are meant: a label, an operator and a value.
 //!
-//! A missing label has the empty value, so `{job=""}` means "has no job". A regular expression must match the
-//! whole value, and its `.` matches line breaks too, as in Prometheus 3; it is compiled once.
+//! A missing label has the empty value, so `{job=""}` means "has no job". A regular expression is one of RE2's and
+//! must match the whole value ([`kernel::pattern`]); it is compiled once.
 
 use std::fmt;
 
-use kernel::Labels;
-use regex::{Regex, RegexBuilder};
-
-use crate::limits::REGEX_COMPILED_BYTES_MAX;
+use kernel::{Labels, Pattern, pattern};
 
 /// How a label's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,14 +26,14 @@ pub struct Matcher {
     name: String,
     op: MatchOp,
     value: String,
-    pattern: Pattern,
+    meant: Meant,
 }
 
-/// What a value is compared with: the literals it may be, or what the regular expression is compiled to.
+/// What a value is compared with: the literals it may be, in order, or what the regular expression is compiled to.
 #[derive(Debug, Clone)]
-enum Pattern {
+enum Meant {
     Literals(Vec<String>),
-    Compiled(Regex),
+    Compiled(Pattern),
 }
 
 /// The regular expression of a matcher cannot be compiled.
@@ -76,20 +73,27 @@ impl Matcher {
     /// Compiles the value where it is a regular expression.
     pub fn new(name: impl Into<String>, op: MatchOp, value: impl Into<String>) -> Result<Self, MatcherError> {
         let (name, value) = (name.into(), value.into());
-        let pattern = match op {
-            MatchOp::Equal | MatchOp::NotEqual => Pattern::Literals(vec![value.clone()]),
-            MatchOp::Regex | MatchOp::NotRegex => match alternatives(&value) {
-                Some(literals) => Pattern::Literals(literals),
-                None => Pattern::Compiled(compile(&name, &value)?),
+        let meant = match op {
+            MatchOp::Equal | MatchOp::NotEqual => Meant::Literals(vec![value.clone()]),
+            MatchOp::Regex | MatchOp::NotRegex => match pattern::literals(&value) {
+                Some(mut literals) => {
+                    literals.sort_unstable();
+                    literals.dedup();
+                    Meant::Literals(literals)
+                }
+                None => match Pattern::anchored(&value) {
+                    Ok(compiled) => Meant::Compiled(compiled),
+                    Err(fault) => return Err(MatcherError { name, value, reason: fault.to_string() }),
+                },
             },
         };
-        Ok(Self { name, op, value, pattern })
+        Ok(Self { name, op, value, meant })
     }
 
     /// `name="value"`.
     pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
         let value = value.into();
-        Self { name: name.into(), op: MatchOp::Equal, pattern: Pattern::Literals(vec![value.clone()]), value }
+        Self { name: name.into(), op: MatchOp::Equal, meant: Meant::Literals(vec![value.clone()]), value }
     }
 
     /// The label.
@@ -109,9 +113,11 @@ impl Matcher {
 
     /// Whether a label of this value is meant; the empty value stands for a missing label.
     pub fn matches(&self, value: &str) -> bool {
-        let found = match &self.pattern {
-            Pattern::Literals(literals) => literals.iter().any(|literal| literal == value),
-            Pattern::Compiled(regex) => regex.is_match(value),
+        let found = match &self.meant {
+            Meant::Literals(literals) => {
+                literals.binary_search_by(|literal| literal.as_str().cmp(value)).is_ok()
+            }
+            Meant::Compiled(pattern) => pattern.is_match(value),
         };
         found != self.op.is_negative()
     }
@@ -127,11 +133,11 @@ impl Matcher {
     }
 
     /// For an index: the values that the pattern consists of, where it is `=`, `!=`, or an expression like
-    /// `a|b|c`. With a negative operator these are the values that are not meant.
+    /// `a|b|c`; each of them once, in order. With a negative operator these are the values that are not meant.
     pub fn literals(&self) -> Option<&[String]> {
-        match &self.pattern {
-            Pattern::Literals(literals) => Some(literals),
-            Pattern::Compiled(_) => None,
+        match &self.meant {
+            Meant::Literals(literals) => Some(literals),
+            Meant::Compiled(_) => None,
         }
     }
 }
@@ -148,29 +154,6 @@ impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}{:?}", self.name, self.op.as_str(), self.value)
     }
-}
-
-/// The alternatives of an expression that is nothing but literals between `|`, possibly in one pair of
-/// parentheses. Grafana writes its variables so; a set of literals is cheaper than a machine.
-fn alternatives(expression: &str) -> Option<Vec<String>> {
-    let inner = expression.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(expression);
-    let special = |c: char| r"\.+*?()[]{}^$".contains(c);
-    if inner.contains(special) { None } else { Some(inner.split('|').map(str::to_owned).collect()) }
-}
-
-fn compile(name: &str, value: &str) -> Result<Regex, MatcherError> {
-    let error = |reason: String| MatcherError { name: name.to_owned(), value: value.to_owned(), reason };
-    let build = |anchored: &str| {
-        RegexBuilder::new(anchored)
-            .dot_matches_new_line(true)
-            .size_limit(REGEX_COMPILED_BYTES_MAX)
-            .dfa_size_limit(REGEX_COMPILED_BYTES_MAX)
-            .build()
-    };
-    // On its own first, so that `a)(b` is refused rather than completed by the anchors' group.
-    build(value)
-        .and_then(|_| build(&format!("^(?:{value})$")))
-        .map_err(|fault| error(fault.to_string().replace('\n', " ")))
 }
 
 #[cfg(test)]
@@ -191,8 +174,9 @@ mod tests {
 
     #[test]
     fn alternatives_of_literals_can_be_looked_up_in_an_index() {
-        let both = matcher(MatchOp::Regex, "(api|web)");
+        let both = matcher(MatchOp::Regex, "(web|api|web)");
         assert_eq!(both.literals().unwrap(), ["api", "web"]);
+        assert_eq!(matcher(MatchOp::Regex, r"10\.0\.0\.1:9100").literals().unwrap(), ["10.0.0.1:9100"]);
         assert!(both.matches("web") && !both.matches("(api"));
         assert!(!matcher(MatchOp::NotRegex, "api|web").matches("api"));
     }
@@ -210,6 +194,18 @@ mod tests {
     #[test]
     fn an_expression_that_closes_the_anchoring_group_is_refused() {
         assert!(Matcher::new("job", MatchOp::Regex, "a)|(b").is_err());
-        assert!(Matcher::new("job", MatchOp::Regex, "a{1000}{1000}{1000}").is_err());
+        assert!(Matcher::new("job", MatchOp::Regex, r"(\pL{1000}|\d)").is_err());
+    }
+
+    #[test]
+    fn classes_are_those_of_prometheus() {
+        assert!(!matcher(MatchOp::Regex, r"\w+").matches("zürich"));
+        assert!(matcher(MatchOp::Regex, "[a&&b]pi").matches("api"));
+        let refused = Matcher::new("job", MatchOp::Regex, "a**").unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "`a**` is not a regular expression that label `job` can be matched with: what is repeated is a repeat \
+             already at character 3"
+        );
     }
 }

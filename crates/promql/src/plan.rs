@@ -168,7 +168,7 @@ pub(crate) enum Vector {
         to: String,
         replacement: String,
         from: String,
-        regex: regex::Regex,
+        pattern: kernel::Pattern,
         of: Box<Vector>,
     },
     LabelsJoined {

@@ -1,7 +1,6 @@
 //! `label_replace` and `label_join`.
 
-use kernel::Labels;
-use regex::Regex;
+use kernel::{Labels, Pattern};
 
 use crate::METRIC_NAME;
 use crate::column::{Name, Row};
@@ -13,17 +12,13 @@ pub(crate) fn replaced(
     to: &str,
     replacement: &str,
     from: &str,
-    regex: &Regex,
+    pattern: &Pattern,
     sink: &mut Sink<'_>,
 ) -> Evaluated {
     let labels = lent.labels();
-    match regex.captures(labels.get(from).unwrap_or("")) {
+    match pattern.find(labels.get(from).unwrap_or("")) {
         None => sink(lent),
-        Some(captures) => {
-            let mut value = String::new();
-            captures.expand(replacement, &mut value);
-            set(lent, &labels, to, &value, sink)
-        }
+        Some(found) => set(lent, &labels, to, &found.filled(replacement), sink),
     }
 }
 

@@ -1,10 +1,9 @@
 //! The functions by name, as <https://prometheus.io/docs/prometheus/latest/querying/functions/> lists them.
 
 use kernel::Labels;
-use regex::RegexBuilder;
+use kernel::Pattern;
 
 use super::{Lowered, Lowering, absent_labels, label_name, over_range, wrong_type};
-use crate::limits::REGEX_COMPILED_BYTES_MAX;
 use crate::plan::{
     Elementwise, Info, InfoMoment, Order, Quantiles, QueryConstant, Root, Scalar, Vector, WindowOf,
 };
@@ -262,21 +261,12 @@ impl<'n> Args<'n> {
             self.node(1)?.at,
             "invalid destination label name in label_replace(): ",
         )?;
-        let (replacement, from, pattern) = (self.text(2)?, self.text(3)?, self.text(4)?);
-        let compile = |pattern: &str| {
-            RegexBuilder::new(pattern)
-                .dot_matches_new_line(true)
-                .size_limit(REGEX_COMPILED_BYTES_MAX)
-                .dfa_size_limit(REGEX_COMPILED_BYTES_MAX)
-                .build()
-        };
+        let (replacement, from, expression) = (self.text(2)?, self.text(3)?, self.text(4)?);
         let at = self.node(4)?.at;
-        let regex =
-            compile(&pattern).and_then(|_| compile(&format!("^(?:{pattern})$"))).map_err(|fault| {
-                let reason = fault.to_string().replace('\n', " ");
-                Fault::new(at, format!("`{pattern}` is not a regular expression: {reason}"))
-            })?;
-        Ok(Vector::LabelReplaced { to, replacement, from, regex, of })
+        let pattern = Pattern::anchored(&expression).map_err(|fault| {
+            Fault::new(at, format!("`{expression}` is not a regular expression: {fault}"))
+        })?;
+        Ok(Vector::LabelReplaced { to, replacement, from, pattern, of })
     }
 
     fn label_join(self) -> Lowered<Vector> {

@@ -1,18 +1,15 @@
 //! Relabelling: steps that change a set of labels, or drop what has them.
 //!
-//! Source: prometheus.io, "Configuration", `<relabel_config>`.
+//! Source: prometheus.io, "Configuration", `<relabel_config>`; its expressions are [`kernel::pattern`]s.
 
 use std::collections::BTreeMap;
 
 use facts::configuration::{NameValidation, RelabelAction, RelabelConfig, ScrapeConfig};
+use kernel::Pattern;
 use md5::{Digest, Md5};
-use regex::{Regex, RegexBuilder};
 
 /// Labels on their way: by name, none of them empty.
 pub(crate) type LabelMap = BTreeMap<String, String>;
-
-/// Bytes of the compiled pattern of one step; a larger one is refused.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// Steps in their order.
 #[derive(Debug, Default)]
@@ -21,7 +18,7 @@ pub(crate) struct Steps(Vec<Step>);
 #[derive(Debug)]
 struct Step {
     config: RelabelConfig,
-    regex: Regex,
+    pattern: Pattern,
     names: NameValidation,
 }
 
@@ -40,11 +37,9 @@ impl Steps {
     pub(crate) fn compile(configs: &[RelabelConfig], names: NameValidation) -> Result<Self, (usize, String)> {
         let step = |(place, config): (usize, &RelabelConfig)| {
             check(config, names).map_err(|what| (place, what))?;
-            let regex = RegexBuilder::new(&format!("^(?s:{})$", config.regex))
-                .size_limit(PATTERN_BYTES_MAX)
-                .build()
+            let pattern = Pattern::anchored(&config.regex)
                 .map_err(|error| (place, format!("`{}` is no regular expression: {error}", config.regex)))?;
-            Ok(Step { config: config.clone(), regex, names })
+            Ok(Step { config: config.clone(), pattern, names })
         };
         configs.iter().enumerate().map(step).collect::<Result<_, _>>().map(Self)
     }
@@ -98,8 +93,8 @@ impl Step {
         let RelabelConfig { action, target_label, .. } = &self.config;
         let value = || self.joined(labels);
         match action {
-            Action::Keep => return self.regex.is_match(&value()),
-            Action::Drop => return !self.regex.is_match(&value()),
+            Action::Keep => return self.pattern.is_match(&value()),
+            Action::Drop => return !self.pattern.is_match(&value()),
             Action::KeepEqual => return labels.get(target_label).map_or("", String::as_str) == value(),
             Action::DropEqual => return labels.get(target_label).map_or("", String::as_str) != value(),
             Action::Replace => self.replace(labels),
@@ -112,18 +107,17 @@ impl Step {
             Action::Lowercase => put(labels, target_label, value().to_lowercase()),
             Action::Uppercase => put(labels, target_label, value().to_uppercase()),
             Action::LabelMap => {
-                let found = labels.iter().filter(|(name, _)| self.regex.is_match(name));
                 let renamed = |(name, value): (&String, &String)| {
-                    let renamed = self.regex.replace_all(name, self.config.replacement.as_str());
-                    (renamed.into_owned(), value.clone())
+                    let found = self.pattern.find(name)?;
+                    Some((found.filled(&self.config.replacement), value.clone()))
                 };
-                let copies: Vec<(String, String)> = found.map(renamed).collect();
+                let copies: Vec<(String, String)> = labels.iter().filter_map(renamed).collect();
                 copies.into_iter().filter(|(name, _)| !name.is_empty()).for_each(|(name, value)| {
                     put(labels, &name, value);
                 });
             }
-            Action::LabelDrop => labels.retain(|name, _| !self.regex.is_match(name)),
-            Action::LabelKeep => labels.retain(|name, _| self.regex.is_match(name)),
+            Action::LabelDrop => labels.retain(|name, _| !self.pattern.is_match(name)),
+            Action::LabelKeep => labels.retain(|name, _| self.pattern.is_match(name)),
         }
         true
     }
@@ -136,12 +130,10 @@ impl Step {
 
     fn replace(&self, labels: &mut LabelMap) {
         let value = self.joined(labels);
-        let Some(found) = self.regex.captures(&value) else { return };
-        let (mut target, mut text) = (String::new(), String::new());
-        found.expand(&self.config.target_label, &mut target);
-        found.expand(&self.config.replacement, &mut text);
+        let Some(found) = self.pattern.find(&value) else { return };
+        let target = found.filled(&self.config.target_label);
         if is_label_name(&target, self.names) {
-            put(labels, &target, text);
+            put(labels, &target, found.filled(&self.config.replacement));
         }
     }
 }
@@ -194,6 +186,10 @@ mod tests {
             ("[{source_labels: [a], target_label: d, action: uppercase}]", "d=FOO"),
             ("[{target_label: d, replacement: always}]", "d=always"),
             ("[{source_labels: [a], regex: 'f(.*)', target_label: 'x_$1', replacement: y}]", "x_oo=y"),
+            (
+                "[{source_labels: [a], regex: '[f&&x]\\Qoo\\E', target_label: d, replacement: quoted}]",
+                "d=quoted",
+            ),
         ] {
             let seen = relabelled(&labels, steps).map_or_else(|| "dropped".to_owned(), |left| left.join(" "));
             assert!(seen.contains(left), "{steps}\n{seen}\n{left}");
@@ -206,6 +202,7 @@ mod tests {
             ("[{action: replace}]", "needs a `target_label`"),
             ("[{action: hashmod, target_label: a}]", "needs a `modulus`"),
             ("[{regex: '(', target_label: a}]", "`(` is no regular expression"),
+            ("[{regex: 'a**', target_label: a}]", "what is repeated is a repeat already at character 3"),
         ] {
             let steps: Vec<RelabelConfig> = serde_saphyr::from_str(step).unwrap();
             let (place, error) = Steps::compile(&steps, NameValidation::Utf8).unwrap_err();
