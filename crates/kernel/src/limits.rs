@@ -34,8 +34,8 @@ pub const PATTERN_COMPILED_BYTES_PER_BYTE_MAX: usize = 256;
 pub const PATTERN_REPEATS_MAX: usize = 1000;
 /// Groups within groups of a regular expression; deeper is refused.
 pub const PATTERN_GROUPS_NESTED_MAX: usize = 200;
-/// Bytes of a PromQL expression; deeper or longer is refused before it is parsed.
-pub const QUERY_BYTES_MAX: usize = 16 << 10;
+/// Bytes of a PromQL expression; longer is refused before it is parsed. Dashboards list thousands of values in one.
+pub const QUERY_BYTES_MAX: usize = 1 << 20;
 /// Nesting of parentheses, braces and brackets of a PromQL expression.
 pub const QUERY_NESTING_MAX: usize = 100;
 /// Samples that one query may look at.

@@ -11,6 +11,7 @@ use crate::evaluation::{Evaluation, Shared};
 use crate::limits::{PARTS_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_POINTS_COMPUTED_MAX, QUERY_SERIES_MAX};
 use crate::merge::{Merged, SAME_LABELS};
 use crate::plan::{Root, Vector};
+use crate::room::with_room;
 use crate::syntax::duration::QueryTimes;
 use crate::{
     Annotations, Answer, Plan, Points, QueryError, QueryRefusal, QueryResult, SeriesSource, TimeRange, Value,
@@ -111,10 +112,10 @@ impl Engine {
             parts: self.parts.clamp(1, PARTS_MAX),
         };
         let evaluation = Evaluation { shared: &shared, steps, selecting: None };
-        let result = match when {
-            When::Instant(at) => evaluation.at_instant(plan, at)?,
-            When::Range { .. } => evaluation.over_steps(plan)?,
-        };
+        let result = with_room(plan.operators, || match when {
+            When::Instant(at) => evaluation.at_instant(plan, at),
+            When::Range { .. } => evaluation.over_steps(plan),
+        })??;
         let annotations = shared.annotations.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(Answer { result, annotations })
     }
@@ -160,7 +161,7 @@ impl Engine {
 
 impl Evaluation<'_> {
     fn at_instant(self, plan: &Plan, at: Timestamp) -> Result<QueryResult, QueryError> {
-        Ok(match &plan.root {
+        Ok(match &*plan.root {
             Root::Text(text) => QueryResult::String(at, text.clone()),
             Root::Scalar(scalar) => QueryResult::Scalar(at, self.scalars(scalar)?.at(0)),
             Root::Vector(vector) => {
@@ -195,7 +196,7 @@ impl Evaluation<'_> {
     }
 
     fn over_steps(self, plan: &Plan) -> Result<QueryResult, QueryError> {
-        let mut all = match &plan.root {
+        let mut all = match &*plan.root {
             Root::Text(_) | Root::Matrix(_) => {
                 return Err(QueryRefusal::Invalid {
                     expression: plan.text.clone(),

@@ -51,6 +51,7 @@ mod reads;
 mod refusal;
 mod relabel;
 mod result;
+mod room;
 mod samples;
 mod select;
 mod settings;

@@ -1,10 +1,12 @@
 //! How big anything of a query may get, beside `kernel::limits`.
 
 /// Regular expressions in one query; more are refused.
-pub const QUERY_REGEXES_MAX: usize = 100;
+pub const QUERY_REGEXES_MAX: usize = 1_000;
 /// Operators in one query, unary ones included; more are refused, because `1+1+1+…` nests as deeply as
-/// parentheses do.
-pub const QUERY_OPERATORS_MAX: usize = 250;
+/// parentheses do, and every level takes stack.
+pub const QUERY_OPERATORS_MAX: usize = 2_500;
+/// Characters of a query that a refusal repeats.
+pub const QUOTED_CHARS_MAX: usize = 1_000;
 /// Longest range or offset in seconds, about 300 years; longer is refused.
 pub const DURATION_SECS_MAX: f64 = 1e10;
 /// Points that one query may compute, intermediate results included.

@@ -7,6 +7,8 @@ use std::fmt;
 
 use kernel::{Labels, Pattern, pattern};
 
+use crate::refusal::quoted;
+
 /// How a label's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchOp {
@@ -38,7 +40,7 @@ enum Meant {
 
 /// The regular expression of a matcher cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{value}` is not a regular expression that label `{name}` can be matched with: {reason}")]
+#[error("`{}` is not a regular expression that label `{name}` can be matched with: {reason}", quoted(.value))]
 pub struct MatcherError {
     name: String,
     value: String,
@@ -48,7 +50,7 @@ pub struct MatcherError {
 impl MatcherError {
     /// What is wrong, without the label.
     pub(crate) fn problem(&self) -> String {
-        format!("`{}` is not a regular expression: {}", self.value, self.reason)
+        format!("`{}` is not a regular expression: {}", quoted(&self.value), self.reason)
     }
 }
 

@@ -12,7 +12,8 @@ use kernel::{Labels, Span};
 use crate::grouping::Grouping;
 use crate::operator::Operator;
 use crate::range_function::RangeFunction;
-use crate::syntax::tree::{AggregateOp, At, Extension, Length, Node};
+use crate::room::{is_tall, with_room, with_room_or_here};
+use crate::syntax::tree::{AggregateOp, At, Expr, Extension, Length, Node};
 use crate::syntax::{json, print};
 use crate::{Matcher, Settings};
 
@@ -20,9 +21,11 @@ use crate::{Matcher, Settings};
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(crate) text: String,
-    pub(crate) tree: Arc<Node>,
+    /// How many operators it has, which is also how deeply they may nest.
+    pub(crate) operators: usize,
     pub(crate) settings: Settings,
-    pub(crate) root: Root,
+    pub(crate) tree: Arc<Node>,
+    pub(crate) root: Arc<Root>,
 }
 
 /// The type of a query's result at one instant.
@@ -326,7 +329,7 @@ impl Plan {
 
     /// The type of its result at one instant.
     pub fn value_type(&self) -> ValueType {
-        match &self.root {
+        match &*self.root {
             Root::Scalar(_) => ValueType::Scalar,
             Root::Text(_) => ValueType::String,
             Root::Vector(_) => ValueType::Vector,
@@ -336,17 +339,34 @@ impl Plan {
 
     /// The expression broken into lines of about 100 characters, as Prometheus's `format_query` does it.
     pub fn format(&self) -> String {
-        print::pretty(&self.tree)
+        with_room_or_here(self.operators, || print::pretty(&self.tree))
     }
 
     /// The expression in one line, in the form that Prometheus gives it. The same text is the same query.
     pub fn normal_form(&self) -> String {
-        self.tree.to_string()
+        with_room_or_here(self.operators, || self.tree.to_string())
     }
 
     /// Appends the expression's tree as Prometheus's `parse_query` writes it: `{"type":"vectorSelector",…}`.
     pub fn write_tree_json(&self, out: &mut Vec<u8>) {
-        json::write_node(out, &self.tree);
+        out.append(&mut with_room_or_here(self.operators, || {
+            let mut written = Vec::new();
+            json::write_node(&mut written, &self.tree);
+            written
+        }));
+    }
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        if !is_tall(self.operators) {
+            return;
+        }
+        let leaf = Node { at: 0, expr: Expr::Number { value: 0.0, is_duration: false } };
+        let tree = std::mem::replace(&mut self.tree, leaf.into());
+        let root = std::mem::replace(&mut self.root, Root::Scalar(Scalar::Number(0.0)).into());
+        // Where there is no thread to be had, they are dropped with the closure.
+        _ = with_room(self.operators, move || drop((tree, root)));
     }
 }
 

@@ -3,6 +3,7 @@
 use kernel::Span;
 
 use crate::plan::{Elementwise, Moment, Root, Scalar, SelectorView, Vector, Window, WindowOf};
+use crate::room::with_room_or_here;
 use crate::syntax::duration::QueryTimes;
 use crate::syntax::tree::Length;
 use crate::{Matcher, Plan};
@@ -23,15 +24,17 @@ impl Plan {
     /// Everything that it reads, in the order in which it is written. Durations that depend on the query's times are
     /// those of a query at one instant.
     pub fn selectors(&self) -> Vec<SelectorView<'_>> {
-        let mut found = Vec::new();
-        let mut views = Views { found: &mut found, offset_ms: 0, within_ms: 0, is_pinned: false };
-        match &self.root {
-            Root::Scalar(scalar) => views.scalar(scalar),
-            Root::Text(_) => {}
-            Root::Vector(vector) => views.vector(vector),
-            Root::Matrix(window) => views.window(window),
-        }
-        found
+        with_room_or_here(self.operators, || {
+            let mut found = Vec::new();
+            let mut views = Views { found: &mut found, offset_ms: 0, within_ms: 0, is_pinned: false };
+            match &*self.root {
+                Root::Scalar(scalar) => views.scalar(scalar),
+                Root::Text(_) => {}
+                Root::Vector(vector) => views.vector(vector),
+                Root::Matrix(window) => views.window(window),
+            }
+            found
+        })
     }
 }
 

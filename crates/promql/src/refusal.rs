@@ -6,7 +6,7 @@ use kernel::Refuse;
 use kernel::limits::{QUERY_BYTES_MAX, QUERY_NESTING_MAX};
 
 use crate::SourceFault;
-use crate::limits::{QUERY_OPERATORS_MAX, QUERY_REGEXES_MAX};
+use crate::limits::{QUERY_OPERATORS_MAX, QUERY_REGEXES_MAX, QUOTED_CHARS_MAX};
 
 /// A query could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +111,11 @@ pub enum QueryRefusal {
         /// What is wrong with it.
         problem: String,
     },
+    /// It is too tall for the stack at hand, and there is no thread with a larger one.
+    NoRoom {
+        /// Why there is none.
+        problem: String,
+    },
     /// Whoever asked does not wait any more.
     Cancelled,
 }
@@ -124,6 +129,7 @@ impl QueryRefusal {
             | QueryRefusal::TooManyPoints { .. }
             | QueryRefusal::TooManySeries { .. }
             | QueryRefusal::TooMuchMemory { .. }
+            | QueryRefusal::NoRoom { .. }
             | QueryRefusal::Conflict { .. }
             | QueryRefusal::Parameter { .. } => "execution",
             QueryRefusal::TooLong { .. }
@@ -153,6 +159,7 @@ impl Refuse for QueryRefusal {
             QueryRefusal::TooMuchMemory { .. } => "query_too_much_memory",
             QueryRefusal::Conflict { .. } => "query_conflict",
             QueryRefusal::Parameter { .. } => "query_parameter_invalid",
+            QueryRefusal::NoRoom { .. } => "query_without_room",
             QueryRefusal::Cancelled => "query_cancelled",
         }
     }
@@ -175,7 +182,7 @@ impl Refuse for QueryRefusal {
                 "the query has more than the {QUERY_REGEXES_MAX} regular expressions allowed at column {column}"
             ),
             QueryRefusal::Invalid { expression, problem, place } => {
-                format!("`{expression}` is not a PromQL expression: {problem}{}", at(place))
+                format!("`{}` is not a PromQL expression: {problem}{}", quoted(expression), at(place))
             }
             QueryRefusal::InvalidRange { problem } => (*problem).to_owned(),
             QueryRefusal::TooManySteps { steps, limit } => {
@@ -194,6 +201,9 @@ impl Refuse for QueryRefusal {
                 format!("the query needs more than the {limit} bytes of memory allowed")
             }
             QueryRefusal::Conflict { problem } | QueryRefusal::Parameter { problem } => problem.clone(),
+            QueryRefusal::NoRoom { problem } => {
+                format!("there is no thread with a stack for a query of so many operators: {problem}")
+            }
             QueryRefusal::Cancelled => "the query was cancelled".to_owned(),
         }
     }
@@ -213,11 +223,20 @@ impl Refuse for QueryRefusal {
             | QueryRefusal::TooManyRegexes { .. } => "record parts of it by rules and query their results",
             QueryRefusal::Invalid { .. }
             | QueryRefusal::InvalidRange { .. }
+            | QueryRefusal::NoRoom { .. }
             | QueryRefusal::Conflict { .. }
             | QueryRefusal::Parameter { .. }
             | QueryRefusal::Cancelled => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+/// A text as a refusal repeats it: not more of it than people read.
+pub(crate) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use kernel::{Labels, Refuse, Rng, Span, Timestamp};
 use promql::in_memory::InMemory;
 use promql::limits::QUERY_OPERATORS_MAX;
 use promql::{
-    Engine, METRIC_NAME, Plan, QueryError, QueryRefusal, QueryResult, SeriesSource, TimeRange,
+    Engine, METRIC_NAME, Matcher, Plan, QueryError, QueryRefusal, QueryResult, SeriesSource, TimeRange,
     never_cancelled,
 };
 
@@ -48,6 +48,8 @@ fn the_deepest_query_fits_the_smallest_stack() {
         format!("{signs}m"),
         format!("m{}", " + m".repeat(QUERY_OPERATORS_MAX)),
         format!("m{}", " or m".repeat(QUERY_OPERATORS_MAX)),
+        format!("m{}", " + 1".repeat(QUERY_OPERATORS_MAX)),
+        format!("m @ 5{}", " + m @ 5".repeat(QUERY_OPERATORS_MAX)),
         format!("m{}", " ^ m".repeat(QUERY_OPERATORS_MAX)),
         format!("1{}", " ^ 2".repeat(QUERY_OPERATORS_MAX)),
         // As deep as both limits together allow.
@@ -60,8 +62,18 @@ fn the_deepest_query_fits_the_smallest_stack() {
             let plan = Plan::parse(&text).unwrap_or_else(|refusal| panic!("{refusal}"));
             let answer = range(&Engine::default(), &text, &source);
             assert!(answer.is_ok(), "{text}: {answer:?}");
-            assert!(!plan.clone().selectors().is_empty() || text.starts_with('1'));
+            let again = plan.clone();
+            drop(plan);
+            assert!(!again.selectors().is_empty() || text.starts_with('1'));
+            assert_eq!(Plan::parse(&again.normal_form()).unwrap().normal_form(), again.normal_form());
+            assert!(again.format().len() >= again.normal_form().len());
+            let mut tree = Vec::new();
+            again.write_tree_json(&mut tree);
+            assert!(tree.len() > text.len());
         }
+        assert!(Plan::parse(&format!("m{} +", " + m".repeat(QUERY_OPERATORS_MAX - 1))).is_err());
+        let selector = Matcher::parse_selector(&format!("m{}", " + m".repeat(QUERY_OPERATORS_MAX)));
+        assert!(selector.is_err());
     });
     on_small_stack.unwrap().join().unwrap();
 }
@@ -69,11 +81,29 @@ fn the_deepest_query_fits_the_smallest_stack() {
 #[test]
 fn fifty_thousand_parentheses_are_refused_rather_than_parsed() {
     let deep = format!("{}1{}", "(".repeat(50_000), ")".repeat(50_000));
-    let refusal = Plan::parse(&deep).unwrap_err();
-    assert_eq!(refusal, QueryRefusal::TooLong { bytes: 100_001 });
+    assert_eq!(Plan::parse(&deep).unwrap_err().code(), "query_too_deep");
+    let long = format!("{deep}{}", " ".repeat(QUERY_BYTES_MAX));
+    assert_eq!(Plan::parse(&long).unwrap_err().code(), "query_too_long");
     let half = QUERY_BYTES_MAX / 2 - 1;
     let deep = format!("{}1{}", "(".repeat(half), ")".repeat(half));
     assert_eq!(Plan::parse(&deep).unwrap_err().code(), "query_too_deep");
+}
+
+/// Grafana writes a variable of many values so.
+#[test]
+fn thousands_of_hosts_may_be_named() {
+    let hosts: Vec<String> = (0..5000).map(|host| format!(r"host-{host}\\.example\\.com:9100")).collect();
+    let text = format!("sum(m{{instance=~\"{}|1\"}})", hosts.join("|"));
+    assert!(range(&Engine::default(), &text, &source(2, 10)).is_ok());
+    let unclosed = format!("{text}(");
+    let said = Plan::parse(&unclosed).unwrap_err().sentence();
+    assert!(said.len() < 1_200, "a refusal repeats only the beginning: {said}");
+}
+
+#[test]
+fn more_operators_than_allowed_are_refused() {
+    let text = format!("m{}", " + m".repeat(QUERY_OPERATORS_MAX + 1));
+    assert_eq!(Plan::parse(&text).unwrap_err().code(), "query_too_many_operators");
 }
 
 #[test]

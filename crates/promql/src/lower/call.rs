@@ -1,13 +1,13 @@
 //! The functions by name, as <https://prometheus.io/docs/prometheus/latest/querying/functions/> lists them.
 
-use kernel::Labels;
-use kernel::Pattern;
+use kernel::{Labels, Pattern};
 
 use super::{Lowered, Lowering, absent_labels, label_name, over_range, wrong_type};
 use crate::plan::{
     Elementwise, Info, InfoMoment, Order, Quantiles, QueryConstant, Root, Scalar, Vector, WindowOf,
 };
 use crate::range_function::RangeFunction;
+use crate::refusal::quoted;
 use crate::syntax::Fault;
 use crate::syntax::function::Function;
 use crate::syntax::function::Type;
@@ -264,7 +264,7 @@ impl<'n> Args<'n> {
         let (replacement, from, expression) = (self.text(2)?, self.text(3)?, self.text(4)?);
         let at = self.node(4)?.at;
         let pattern = Pattern::anchored(&expression).map_err(|fault| {
-            Fault::new(at, format!("`{expression}` is not a regular expression: {fault}"))
+            Fault::new(at, format!("`{}` is not a regular expression: {fault}", quoted(&expression)))
         })?;
         Ok(Vector::LabelReplaced { to, replacement, from, pattern, of })
     }

@@ -11,11 +11,12 @@ use crate::plan::{
     Aggregation, Aggregator, Elementwise, Moment, OverRange, Plan, Root, Scalar, Selector, Vector, Window,
     WindowOf,
 };
+use crate::room::with_room;
 use crate::syntax::function::Type;
 use crate::syntax::tree::{
-    Aggregate, AggregateOp, At, Expr, Extension, Length, Node, TimeModifiers, VectorSelector,
+    Aggregate, AggregateOp, Expr, Extension, Length, Node, TimeModifiers, VectorSelector,
 };
-use crate::syntax::{Fault, parse};
+use crate::syntax::{Fault, bounded};
 use crate::{METRIC_NAME, MatchOp, Matcher, QueryRefusal, Settings};
 
 impl Plan {
@@ -26,9 +27,13 @@ impl Plan {
 
     /// Parses and checks an expression.
     pub fn parse_with(text: &str, settings: Settings) -> Result<Self, QueryRefusal> {
-        let tree = parse(text, settings)?;
-        let root = Lowering::default().root(&tree, false).map_err(|fault| fault.refused(text))?;
-        Ok(Plan { text: text.to_owned(), tree: tree.into(), settings, root })
+        let bounded = bounded(text)?;
+        let operators = bounded.operators;
+        with_room(operators, || {
+            let tree = bounded.parse(settings)?;
+            let root = Lowering::default().root(&tree, false).map_err(|fault| fault.refused(text))?;
+            Ok(Plan { text: text.to_owned(), operators, settings, tree: tree.into(), root: root.into() })
+        })?
     }
 }
 
@@ -36,12 +41,15 @@ impl Matcher {
     /// The matchers of a selector such as `up{job="api"}`, as series are asked for by selector.
     pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, QueryRefusal> {
         let fault = |at| Fault::new(at, "a selector like `up{job=\"api\"}` is expected").refused(text);
-        let tree = parse(text, Settings::default())?;
-        let Expr::Vector(selector) = &tree.expr else { return Err(fault(tree.at)) };
-        if selector.time != TimeModifiers::default() || selector.extension.is_some() {
-            return Err(fault(tree.at));
-        }
-        matchers(selector, tree.at).map_err(|fault| fault.refused(text))
+        let bounded = bounded(text)?;
+        with_room(bounded.operators, || {
+            let tree = bounded.parse(Settings::default())?;
+            let Expr::Vector(selector) = &tree.expr else { return Err(fault(tree.at)) };
+            if selector.time != TimeModifiers::default() || selector.extension.is_some() {
+                return Err(fault(tree.at));
+            }
+            matchers(selector, tree.at).map_err(|fault| fault.refused(text))
+        })?
     }
 }
 
@@ -277,58 +285,8 @@ fn absent_labels(matchers: &[Matcher]) -> Labels {
 
 /// Whether a vector is the same at every step, and is worth evaluating once.
 fn is_constant_vector(node: &Node) -> bool {
-    let (is_constant, is_worth) = constancy(node);
+    let (is_constant, is_worth) = node.constancy();
     is_constant && is_worth
-}
-
-/// Functions that depend on the evaluated instant, or on the times of samples.
-const OF_TIME: [&str; 15] = [
-    "days_in_month",
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "end",
-    "hour",
-    "minute",
-    "month",
-    "year",
-    "predict_linear",
-    "range",
-    "start",
-    "step",
-    "time",
-    "timestamp",
-];
-
-/// Whether an expression is the same at every step, and whether it is worth being evaluated once rather than at each.
-fn constancy(node: &Node) -> (bool, bool) {
-    let has_at = |at: Option<At>| at.is_some();
-    match &node.expr {
-        Expr::Number { .. } | Expr::Text(_) => (true, false),
-        Expr::Vector(selector) => (has_at(selector.time.at), has_at(selector.time.at)),
-        Expr::Matrix { selector, .. } => (has_at(selector.time.at), false),
-        Expr::Subquery { time, .. } => (has_at(time.at), false),
-        Expr::Paren(of) | Expr::Unary { of, .. } => constancy(of),
-        // Its parameter may change from step to step.
-        Expr::Aggregate(aggregate) => {
-            let parameter = aggregate.parameter.as_ref().is_none_or(|parameter| constancy(parameter).0);
-            let (is_constant, is_worth) = constancy(&aggregate.of);
-            (is_constant && parameter, is_worth)
-        }
-        Expr::Binary(binary) => {
-            let both = constancy(&binary.left).0 && constancy(&binary.right).0;
-            (both, both)
-        }
-        Expr::Call { function, args } => {
-            let all = args.iter().all(|arg| constancy(arg).0);
-            let is_of_selector = |arg: &Node| matches!(arg.inner().expr, Expr::Vector(_));
-            let is_timestamp = function.name == "timestamp" && args.iter().all(is_of_selector);
-            let is_constant = all && (is_timestamp || !OF_TIME.contains(&function.name));
-            // These are numbers once the query's times are known.
-            let is_query_constant = matches!(function.name, "start" | "end" | "range" | "step");
-            (is_constant || is_query_constant, is_constant)
-        }
-    }
 }
 
 /// A function of a range on its way to its plan.

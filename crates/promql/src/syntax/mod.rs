@@ -15,7 +15,7 @@ pub(crate) mod selector;
 pub(crate) mod token;
 pub(crate) mod tree;
 
-pub(crate) use parser::parse;
+pub(crate) use parser::bounded;
 
 use crate::QueryRefusal;
 

@@ -4,28 +4,46 @@ use kernel::limits::{QUERY_BYTES_MAX, QUERY_NESTING_MAX};
 
 use crate::limits::{QUERY_OPERATORS_MAX, QUERY_REGEXES_MAX};
 use crate::operator::Comparison;
+use crate::syntax::function::Type;
 use crate::syntax::token::{Kind, Symbol, Token, tokens};
 use crate::syntax::tree::{Aggregate, AggregateOp, Binary, BinaryOp, Expr, Node, VectorMatching};
 use crate::syntax::{Fault, function, literal};
 use crate::{QueryRefusal, Settings};
 
-/// The expression that a text is. Bounded in length, nesting, operators and regular expressions.
-pub(crate) fn parse(text: &str, settings: Settings) -> Result<Node, QueryRefusal> {
+/// A text whose size is known and allowed.
+pub(crate) struct Bounded<'t> {
+    text: &'t str,
+    tokens: Vec<Token>,
+    /// How many operators it has: what walks over its expression nests no deeper, and its brackets.
+    pub(crate) operators: usize,
+}
+
+/// Bounds a text in length, nesting, operators and regular expressions.
+pub(crate) fn bounded(text: &str) -> Result<Bounded<'_>, QueryRefusal> {
     if text.len() > QUERY_BYTES_MAX {
         return Err(QueryRefusal::TooLong { bytes: text.len() });
     }
     let tokens = tokens(text, QUERY_NESTING_MAX)?;
-    bound(text, &tokens)?;
-    let mut parser = Parser { text, tokens, next: 0, settings };
-    let node = parser.expression(0).map_err(|fault| fault.refused(text))?;
-    if parser.peek().kind != Kind::End {
-        return Err(parser.unexpected("").refused(text));
-    }
-    Ok(node)
+    let operators = bound(text, &tokens)?;
+    Ok(Bounded { text, tokens, operators })
 }
 
-/// Refuses more operators and regular expressions than are allowed, before anything recurses over them.
-fn bound(text: &str, tokens: &[Token]) -> Result<(), QueryRefusal> {
+impl Bounded<'_> {
+    /// The expression that the text is.
+    pub(crate) fn parse(self, settings: Settings) -> Result<Node, QueryRefusal> {
+        let Self { text, tokens, .. } = self;
+        let mut parser = Parser { text, tokens, next: 0, settings };
+        let node = parser.expression(0).map_err(|fault| fault.refused(text))?;
+        if parser.peek().kind != Kind::End {
+            return Err(parser.unexpected("").refused(text));
+        }
+        Ok(node)
+    }
+}
+
+/// How many operators there are. More of them, or of regular expressions, than are allowed are refused before
+/// anything recurses over them.
+fn bound(text: &str, tokens: &[Token]) -> Result<usize, QueryRefusal> {
     let (mut operators, mut regexes) = (0, 0);
     let column = |token: &Token| text[..token.start].chars().count() + 1;
     for token in tokens {
@@ -42,7 +60,7 @@ fn bound(text: &str, tokens: &[Token]) -> Result<(), QueryRefusal> {
             return Err(QueryRefusal::TooManyRegexes { column: column(token) });
         }
     }
-    Ok(())
+    Ok(operators)
 }
 
 /// Where the tokens are being read.
@@ -301,7 +319,10 @@ impl<'t> Parser<'t> {
 
 fn joined(op: BinaryOp, returns_bool: bool, matching: VectorMatching, left: Node, right: Node) -> Node {
     let at = left.at;
-    let binary = Binary { op, returns_bool, matching, left: Box::new(left), right: Box::new(right) };
+    let is_scalar = left.value_type() == Type::Scalar && right.value_type() == Type::Scalar;
+    let is_constant = left.constancy().0 && right.constancy().0;
+    let (left, right) = (Box::new(left), Box::new(right));
+    let binary = Binary { op, returns_bool, matching, left, right, is_scalar, is_constant };
     Node { at, expr: Expr::Binary(binary) }
 }
 

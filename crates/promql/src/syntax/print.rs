@@ -249,6 +249,19 @@ impl<F: Fn(&mut Formatter<'_>) -> fmt::Result> Display for Written<F> {
     }
 }
 
+/// The expression where it fits into one line; it is not written any further than that.
+fn one_line(node: &Node) -> Option<String> {
+    struct Line(String);
+    impl fmt::Write for Line {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.push_str(text);
+            if self.0.len() <= LINE_CHARS_MAX { Ok(()) } else { Err(fmt::Error) }
+        }
+    }
+    let mut line = Line(String::new());
+    fmt::Write::write_fmt(&mut line, format_args!("{node}")).ok().map(|()| line.0)
+}
+
 fn indent(level: usize, out: &mut String) {
     (0..level).for_each(|_| out.push_str("  "));
 }
@@ -262,12 +275,11 @@ fn write_pretty(node: &Node, level: usize, out: &mut String) {
         out.push_str(inner.trim());
         return;
     }
-    let one_line = node.to_string();
-    if one_line.len() <= LINE_CHARS_MAX {
+    if let Some(line) = one_line(node) {
         if !matches!(node.expr, Expr::Subquery { .. }) {
             indent(level, out);
         }
-        out.push_str(&one_line);
+        out.push_str(&line);
         return;
     }
     match &node.expr {
@@ -301,7 +313,7 @@ fn write_pretty(node: &Node, level: usize, out: &mut String) {
         }
         _ => {
             indent(level, out);
-            out.push_str(&one_line);
+            out.push_str(&node.to_string());
         }
     }
 }

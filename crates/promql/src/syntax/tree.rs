@@ -140,6 +140,10 @@ pub(crate) struct Binary {
     pub(crate) matching: VectorMatching,
     pub(crate) left: Box<Node>,
     pub(crate) right: Box<Node>,
+    /// Whether both sides are scalars, and whether both are the same at every step: known here, so that nobody asks
+    /// the whole of a long chain again at each of its operators.
+    pub(crate) is_scalar: bool,
+    pub(crate) is_constant: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +183,25 @@ pub(crate) enum Group {
     Right,
 }
 
+/// Functions that depend on the evaluated instant, or on the times of samples.
+const OF_TIME: [&str; 15] = [
+    "days_in_month",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "end",
+    "hour",
+    "minute",
+    "month",
+    "year",
+    "predict_linear",
+    "range",
+    "start",
+    "step",
+    "time",
+    "timestamp",
+];
+
 impl Node {
     pub(crate) fn value_type(&self) -> Type {
         match &self.expr {
@@ -189,8 +212,39 @@ impl Node {
             Expr::Call { function, .. } => function.returns,
             Expr::Paren(of) | Expr::Unary { of, .. } => of.value_type(),
             Expr::Binary(binary) => {
-                let is_scalar = |node: &Node| node.value_type() == Type::Scalar;
-                if is_scalar(&binary.left) && is_scalar(&binary.right) { Type::Scalar } else { Type::Vector }
+                if binary.is_scalar {
+                    Type::Scalar
+                } else {
+                    Type::Vector
+                }
+            }
+        }
+    }
+
+    /// Whether an expression is the same at every step, and whether it is worth being evaluated once rather than at each.
+    pub(crate) fn constancy(&self) -> (bool, bool) {
+        let has_at = |at: Option<At>| at.is_some();
+        match &self.expr {
+            Expr::Number { .. } | Expr::Text(_) => (true, false),
+            Expr::Vector(selector) => (has_at(selector.time.at), has_at(selector.time.at)),
+            Expr::Matrix { selector, .. } => (has_at(selector.time.at), false),
+            Expr::Subquery { time, .. } => (has_at(time.at), false),
+            Expr::Paren(of) | Expr::Unary { of, .. } => of.constancy(),
+            // Its parameter may change from step to step.
+            Expr::Aggregate(aggregate) => {
+                let parameter = aggregate.parameter.as_ref().is_none_or(|parameter| parameter.constancy().0);
+                let (is_constant, is_worth) = aggregate.of.constancy();
+                (is_constant && parameter, is_worth)
+            }
+            Expr::Binary(binary) => (binary.is_constant, binary.is_constant),
+            Expr::Call { function, args } => {
+                let all = args.iter().all(|arg| arg.constancy().0);
+                let is_of_selector = |arg: &Node| matches!(arg.inner().expr, Expr::Vector(_));
+                let is_timestamp = function.name == "timestamp" && args.iter().all(is_of_selector);
+                let is_constant = all && (is_timestamp || !OF_TIME.contains(&function.name));
+                // These are numbers once the query's times are known.
+                let is_query_constant = matches!(function.name, "start" | "end" | "range" | "step");
+                (is_constant || is_query_constant, is_constant)
             }
         }
     }
