@@ -40,5 +40,6 @@ pub const QUERY_BYTES_MAX: usize = 1 << 20;
 pub const QUERY_NESTING_MAX: usize = 100;
 /// Samples that one query may look at.
 pub const QUERY_SAMPLES_MAX: usize = 50_000_000;
-/// Points per series that a range query may return.
-pub const QUERY_POINTS_MAX: usize = 11_000;
+/// Points per series that a range query may return: 11,000 steps and where they begin, as in Prometheus. Dashboards
+/// ask for exactly that many.
+pub const QUERY_POINTS_MAX: usize = 11_001;

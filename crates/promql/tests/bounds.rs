@@ -9,8 +9,8 @@ use kernel::{Labels, Refuse, Rng, Span, Timestamp};
 use promql::in_memory::InMemory;
 use promql::limits::QUERY_OPERATORS_MAX;
 use promql::{
-    Engine, METRIC_NAME, Matcher, Plan, QueryError, QueryRefusal, QueryResult, SeriesSource, TimeRange,
-    never_cancelled,
+    Engine, METRIC_NAME, Matcher, Plan, QueryError, QueryRefusal, QueryResult, SeriesSource, Settings,
+    TimeRange, never_cancelled,
 };
 
 fn source(series: usize, samples: i64) -> InMemory {
@@ -180,10 +180,48 @@ fn no_text_makes_the_parser_panic() {
 fn extreme_instants_do_not_overflow() {
     let source = source(1, 10);
     let extremes = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX].map(Timestamp::from_millis);
-    for text in ["m", "m offset 300y", "rate(m[300y] offset -300y)", "predict_linear(m[1h], 1)", "m[5m]"] {
-        let plan = Plan::parse(text).unwrap();
+    let queries = [
+        "m",
+        "m offset 300y",
+        "m offset -300y",
+        "rate(m[300y] offset -300y)",
+        "predict_linear(m[1h], 1)",
+        "m[5m]",
+        "m[1h:1m]",
+        "m[1m:7ms]",
+        "max_over_time(m[300y:200y] offset -300y)",
+        "absent_over_time(m[1h:1m] offset 1h)",
+        "m @ 9223372036854770 offset -300y",
+        "timestamp(m)",
+        "absent(m)",
+        "time()",
+        "-time()",
+        "year()",
+        "hour() + minute() + month() + days_in_month() + day_of_week() + day_of_year() + day_of_month()",
+        "quantile_over_time(0.5, m[1h])",
+        "deriv(m[1h:1m])",
+        "sum(rate(m[5m])) / count(m)",
+        "sum_over_time(vector(time())[1h:1m])",
+        "info(m)",
+        "start() + end() + step() + range()",
+        "rate(m[1h] smoothed)",
+        "rate(m[1h] anchored)",
+        "m smoothed",
+        "start_timestamp(m)",
+        "ts_of_max_over_time(m[1h:1m])",
+    ];
+    for text in queries {
+        let plan = Plan::parse_with(text, Settings::ALL).unwrap_or_else(|refusal| panic!("{refusal}"));
+        let engine = Engine { points_max: 100_000, ..Engine::default() };
         for at in extremes {
-            Engine::default().instant(&plan, &source, at, &never_cancelled).unwrap();
+            let result = engine.instant(&plan, &source, at, &never_cancelled);
+            assert!(result.is_ok(), "{text} at {at:?}: {result:?}");
+        }
+        for end in extremes.windows(2) {
+            let range = TimeRange::new(end[0], end[1]);
+            let step =
+                Span::from_millis(1.max(range.end.as_millis().saturating_sub(range.start.as_millis())));
+            _ = engine.range(&plan, &source, range, step, &never_cancelled);
         }
     }
     let plan = Plan::parse("rate(m[1h])").unwrap();
@@ -200,6 +238,19 @@ fn a_range_of_more_points_than_allowed_is_refused_with_both_numbers() {
     assert_eq!(refusal.hint().unwrap(), "ask for a larger step or a shorter range");
     assert_eq!(refusal.error_type(), "bad_data");
     assert!(range(&Engine { steps_max: 91, ..engine }, "m", &source(1, 1)).is_ok());
+}
+
+/// Grafana's smallest step of a range is the range divided by 11,000.
+#[test]
+fn eleven_thousand_steps_are_allowed_and_no_more() {
+    let plan = Plan::parse("vector(1)").unwrap();
+    let ask = |end| {
+        let range = TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(end));
+        Engine::default().range(&plan, &InMemory::new(), range, Span::from_secs(1), &never_cancelled)
+    };
+    let Ok(QueryResult::Matrix(all)) = ask(11_000) else { panic!("a matrix is expected") };
+    assert_eq!(all[0].floats.len(), 11_001);
+    assert_eq!(refusal(ask(11_001)).code(), "query_too_many_steps");
 }
 
 #[test]
