@@ -396,6 +396,23 @@ fn what_is_no_promql_is_shown_with_what_is_wrong() {
     );
 }
 
+/// Prometheus notices these when it evaluates, and clients tell the two apart.
+#[test]
+fn a_value_that_a_function_cannot_take_is_an_error_of_execution() {
+    for (text, said) in [
+        (r#"label_replace(up, "x", "$9", "job", "(")"#, "invalid regular expression in label_replace(): `(`"),
+        (r#"label_replace(up, "", "a", "b", "c")"#, "invalid destination label name in label_replace(): "),
+        (r#"label_join(up, "", ",", "a")"#, "invalid destination label name in label_join(): "),
+        (r#"label_join(up, "x", ",", "")"#, "invalid source label name in label_join(): "),
+        (r#"count_values("", up)"#, "invalid label name \"\""),
+    ] {
+        let refused = Plan::parse(text).unwrap_err();
+        assert_eq!(refused.error_type(), "execution", "{text}");
+        assert!(refused.to_string().starts_with(said), "{refused}");
+    }
+    assert_eq!(Plan::parse("up{a=~\"(\"}").unwrap_err().error_type(), "bad_data");
+}
+
 #[test]
 fn a_plan_tells_what_it_reads() {
     let plan = Plan::parse("sum(rate(a{x=\"1\"}[5m] offset 1m)) / scalar(b) > quantile(time(), c)").unwrap();

@@ -264,7 +264,8 @@ impl<'n> Args<'n> {
         let (replacement, from, expression) = (self.text(2)?, self.text(3)?, self.text(4)?);
         let at = self.node(4)?.at;
         let pattern = Pattern::anchored(&expression).map_err(|fault| {
-            Fault::new(at, format!("`{}` is not a regular expression: {fault}", quoted(&expression)))
+            let problem = "invalid regular expression in label_replace(): ";
+            Fault::of_value(at, format!("{problem}`{}`: {fault}", quoted(&expression)))
         })?;
         Ok(Vector::LabelReplaced { to, replacement, from, pattern, of })
     }

@@ -250,7 +250,7 @@ fn wrong_type(node: &Node, expected: Type, context: &str) -> Fault {
 pub(crate) fn label_name(bytes: &[u8], at: usize, problem: &str) -> Lowered<String> {
     match std::str::from_utf8(bytes) {
         Ok(name) if !name.is_empty() => Ok(name.to_owned()),
-        _ => Err(Fault::new(at, format!("{problem}{}", crate::syntax::literal::quote_bytes(bytes)))),
+        _ => Err(Fault::of_value(at, format!("{problem}{}", crate::syntax::literal::quote_bytes(bytes)))),
     }
 }
 

@@ -24,15 +24,25 @@ use crate::QueryRefusal;
 pub(crate) struct Fault {
     at: usize,
     problem: String,
+    /// Whether it is what Prometheus notices when it evaluates the expression: a value rather than the form.
+    is_of_value: bool,
 }
 
 impl Fault {
     pub(crate) fn new(at: usize, problem: impl Into<String>) -> Self {
-        Self { at, problem: problem.into() }
+        Self { at, problem: problem.into(), is_of_value: false }
+    }
+
+    /// A parameter has a value that its function cannot take.
+    pub(crate) fn of_value(at: usize, problem: impl Into<String>) -> Self {
+        Self { is_of_value: true, ..Self::new(at, problem) }
     }
 
     /// As a refusal of the query that it was found in.
     pub(crate) fn refused(self, text: &str) -> QueryRefusal {
+        if self.is_of_value {
+            return QueryRefusal::Parameter { problem: self.problem };
+        }
         let at = self.at.min(text.len());
         let before = text.get(..at).unwrap_or(text);
         let line = before.matches('\n').count() + 1;

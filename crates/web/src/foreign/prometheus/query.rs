@@ -12,7 +12,7 @@ use promql::{Answer, Engine, Plan, QueryError, QueryResult, Settings, TimeRange,
 use std::sync::Arc;
 use tokio::time::Instant;
 
-use super::answer::{Answered, Notes, Unanswered, success, success_of, write_json};
+use super::answer::{Answered, Kind, Notes, Unanswered, success, success_of, write_json};
 use super::gate::Gate;
 use super::parameters::Parameters;
 use crate::access::Responder;
@@ -148,7 +148,11 @@ fn parse(parameters: &Parameters, settings: Settings) -> Result<Plan, Unanswered
     let plan = Plan::parse_with(parameters.get("query").unwrap_or(""), settings);
     plan.map_err(|refusal| {
         let unanswered = Unanswered::from(QueryError::Refused(refusal));
-        Unanswered::parameter("query", unanswered.message)
+        if unanswered.kind == Kind::BadData {
+            Unanswered::parameter("query", unanswered.message)
+        } else {
+            unanswered
+        }
     })
 }
 
