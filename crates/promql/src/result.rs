@@ -67,7 +67,14 @@ impl QueryResult {
         out.extend_from_slice(self.value_type().as_str().as_bytes());
         out.extend_from_slice(b"\",\"result\":");
         match self {
-            QueryResult::Scalar(at, value) => write_point(out, *at, *value),
+            // A scalar has no exponent here, however many digits that takes; values of series may.
+            QueryResult::Scalar(at, value) => {
+                out.push(b'[');
+                write_timestamp(out, *at);
+                out.push(b',');
+                write_text(out, &number::decimal(*value));
+                out.push(b']');
+            }
             QueryResult::String(at, text) => {
                 out.push(b'[');
                 write_timestamp(out, *at);
@@ -261,10 +268,20 @@ mod tests {
             }])),
             r#"{"resultType":"matrix","result":[{"metric":{},"values":[[-1.500,"0.5"],[60,"+Inf"],[60.005,"NaN"]]}]}"#
         );
-        assert_eq!(
-            json(&QueryResult::Scalar(at(0), 1e21)),
-            r#"{"resultType":"scalar","result":[0,"1e+21"]}"#
-        );
+        for (value, written) in [
+            (1e21, "1000000000000000000000"),
+            (1e-10, "0.0000000001"),
+            (123_456_789_012_345_678.0, "123456789012345680"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (-0.0, "-0"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(
+                json(&QueryResult::Scalar(at(0), value)),
+                format!(r#"{{"resultType":"scalar","result":[0,"{written}"]}}"#)
+            );
+        }
         assert_eq!(
             json(&QueryResult::String(at(1000), "a".into())),
             r#"{"resultType":"string","result":[1,"a"]}"#

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Extension, Router};
 use kernel::Labels;
-use promql::{Exemplar, Matcher, Plan, QueryError, QueryResult, SeriesExemplars};
+use promql::{Exemplar, Matcher, Plan, Points, QueryError, SeriesExemplars};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -50,16 +50,17 @@ impl From<Exemplar> for ShownExemplar {
     }
 }
 
-/// A time and a value as the engine writes them in its results.
+/// A time and a value as the engine writes those of series.
 fn written(at: kernel::Timestamp, value: f64) -> (Box<RawValue>, String) {
     #[derive(serde::Deserialize)]
-    struct Scalar {
-        result: (Box<RawValue>, String),
+    struct Written {
+        values: [(Box<RawValue>, String); 1],
     }
     let mut text = Vec::new();
-    QueryResult::Scalar(at, value).write_json(&mut text);
-    let scalar: Scalar = serde_json::from_slice(&text).expect("the engine writes JSON");
-    scalar.result
+    Points { floats: vec![(at, value)], ..Points::default() }.write_json(&mut text);
+    let written: Written = serde_json::from_slice(&text).expect("the engine writes JSON");
+    let [point] = written.values;
+    point
 }
 
 async fn query_exemplars(
@@ -94,11 +95,11 @@ mod tests {
     fn exemplars_are_written_as_the_api_does() {
         let labels = |name: &str, value: &str| Labels::new([(name, value)]).unwrap();
         let at = kernel::Timestamp::from_millis(1_600_096_945_479);
-        let exemplars = vec![Exemplar { labels: labels("trace_id", "a"), value: 6.0, at }];
+        let exemplars = vec![Exemplar { labels: labels("trace_id", "a"), value: 6e-9, at }];
         let shown = Shown::from(SeriesExemplars { labels: labels("job", "x"), exemplars });
         assert_eq!(
             serde_json::to_string(&shown).unwrap(),
-            r#"{"seriesLabels":{"job":"x"},"exemplars":[{"labels":{"trace_id":"a"},"value":"6","timestamp":1600096945.479}]}"#
+            r#"{"seriesLabels":{"job":"x"},"exemplars":[{"labels":{"trace_id":"a"},"value":"6e-09","timestamp":1600096945.479}]}"#
         );
     }
 }
