@@ -10,6 +10,7 @@ mod answer;
 mod exemplars;
 mod federate;
 mod gate;
+mod multipart;
 mod parameters;
 mod query;
 mod read;

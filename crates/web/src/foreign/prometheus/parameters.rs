@@ -1,7 +1,7 @@
 //! What a request asks for: parameters of the query string or of a form, and the values that they stand for.
 //!
-//! A form's parameters come before those of the query string, as in Go's `FormValue`. Texts of refusals are
-//! Prometheus's, because clients and people know them.
+//! A form's parameters come before those of the query string, and those of a form in parts after them, as in Go's
+//! `FormValue`. Texts of refusals are Prometheus's, because clients and people know them.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -9,14 +9,13 @@ use kernel::{Span, Timestamp};
 use promql::{Matcher, TimeRange};
 
 use super::answer::Unanswered;
+use super::multipart;
 use crate::answer::{Error, Result};
 use crate::body::Raw;
 use crate::doors::Doorway;
 
 /// Selectors that one request may give.
 const SELECTORS_MAX: usize = 1_000;
-/// How far from 1970 an evaluation may be, in seconds: times of queries are added to and subtracted from.
-const EVALUATION_SECONDS_MAX: f64 = 1e15;
 /// How clients in Go write that a range has no beginning and no end (`MinTime` and `MaxTime` of Prometheus's API).
 const UNBOUNDED: [(&str, Timestamp); 2] = [
     ("-292273086-05-16T16:47:06Z", TimeRange::ALL.start),
@@ -31,11 +30,17 @@ impl FromRequest<Doorway> for Parameters {
     async fn from_request(request: Request, doorway: &Doorway) -> Result<Self> {
         let in_query = request.uri().query().unwrap_or_default().to_owned();
         let content_type = request.headers().get(header::CONTENT_TYPE);
-        let is_form = content_type
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-        let in_body =
-            if is_form { Raw::from_request(request, doorway).await?.0 } else { axum::body::Bytes::new() };
-        Ok(Self::read(&in_body, &in_query))
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+        if content_type.starts_with("application/x-www-form-urlencoded") {
+            let form = Raw::from_request(request, doorway).await?.0;
+            return Ok(Self::read(&form, &in_query));
+        }
+        let mut parameters = Self::read(b"", &in_query);
+        if let Some(boundary) = multipart::boundary(&content_type) {
+            let form = Raw::from_request(request, doorway).await?.0;
+            parameters.0.extend(multipart::pairs(&form, &boundary).map_err(Error::bad_request)?);
+        }
+        Ok(parameters)
     }
 }
 
@@ -61,14 +66,14 @@ impl Parameters {
     /// When a query is evaluated.
     pub(super) fn instant(&self, name: &'static str, otherwise: Timestamp) -> Read<Timestamp> {
         let Some(text) = self.get(name) else { return Ok(otherwise) };
-        evaluation_time(text).map_err(|problem| {
+        time(text).map_err(|problem| {
             Unanswered::parameter(name, format!("invalid time value for '{name}': {problem}"))
         })
     }
 
     /// When a query that is given its times is evaluated.
     pub(super) fn needed_instant(&self, name: &'static str) -> Read<Timestamp> {
-        evaluation_time(self.get(name).unwrap_or("")).map_err(|problem| Unanswered::parameter(name, problem))
+        time(self.get(name).unwrap_or("")).map_err(|problem| Unanswered::parameter(name, problem))
     }
 
     /// `start` and `end`; without them there is no bound.
@@ -150,12 +155,6 @@ fn time(text: &str) -> std::result::Result<Timestamp, String> {
     text.parse().map_err(|_| format!("cannot parse {text:?} to a valid timestamp"))
 }
 
-fn evaluation_time(text: &str) -> std::result::Result<Timestamp, String> {
-    let at = time(text)?;
-    let is_near = (at.as_millis() as f64).abs() <= EVALUATION_SECONDS_MAX * 1000.0;
-    if is_near { Ok(at) } else { Err(format!("cannot parse {text:?} to a valid timestamp")) }
-}
-
 /// Seconds, possibly with a fraction, or `1h30m`.
 fn span(text: &str) -> std::result::Result<Span, String> {
     if let Ok(seconds) = text.parse::<f64>() {
@@ -214,7 +213,8 @@ mod tests {
         assert_eq!(ms("292277025-08-18T07:12:54.999999999Z"), Ok(i64::MAX));
         assert_eq!(ms("-9223309901257974"), Ok(i64::MIN + 62_135_596_801_808));
         assert_eq!(ms("tomorrow"), Err("cannot parse \"tomorrow\" to a valid timestamp".to_owned()));
-        assert!(evaluation_time("1e17").is_err() && evaluation_time("0").is_ok());
+        assert_eq!(ms("-292273086-05-16T16:47:06Z"), Ok(i64::MIN));
+        assert_eq!(ms("1e17"), Ok(i64::MAX));
     }
 
     #[test]
