@@ -14,6 +14,10 @@ use crate::ports::{Fault, NotKept};
 /// Seconds after which a caller that was turned away may come back.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// What a caller without credentials has to show. Basic authentication is taken too, and not asked for: a browser
+/// would ask the person for a password that is none of theirs.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"swan\"");
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Error {
@@ -94,10 +98,16 @@ impl From<NotKept> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body)).into_response();
+        let mut response = (self.status, Json(&self.body)).into_response();
+        let headers = response.headers_mut();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        // Whoever speaks another form finds here what to say in it.
+        response.extensions_mut().insert(self);
         response
     }
 }

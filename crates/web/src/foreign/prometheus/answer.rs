@@ -148,6 +148,17 @@ struct ErrorBody<'a> {
     error: &'a str,
 }
 
+/// What was refused before a handler could answer, in the same form.
+pub(super) fn refused(error: &crate::answer::Error) -> Response {
+    let error_type = match error.status {
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::FORBIDDEN => "forbidden",
+        _ => Unanswered::from(error.clone()).kind.word(),
+    };
+    let body = ErrorBody { status: "error", error_type, error: &error.body.error };
+    (error.status, axum::Json(body)).into_response()
+}
+
 impl IntoResponse for Unanswered {
     fn into_response(self) -> Response {
         let body = ErrorBody { status: "error", error_type: self.kind.word(), error: &self.message };

@@ -10,6 +10,7 @@ mod answer;
 mod exemplars;
 mod federate;
 mod gate;
+mod manners;
 mod multipart;
 mod parameters;
 mod query;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Router<Doorway> {
         .merge(federate::routes())
         .merge(read::routes())
         .merge(admin::routes())
+        .layer(from_fn(manners::kept))
         .layer(from_fn(answer::packed))
         .layer(Extension(gate::Gate::new()))
 }
