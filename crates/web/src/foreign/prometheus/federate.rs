@@ -1,8 +1,8 @@
-//! The last sample of each series that is asked for, as text that another Prometheus scrapes.
+//! The last sample of each series that is asked for, in a form that another Prometheus scrapes.
 //!
-//! The text is version 0.0.4 with timestamps. It has no form for a native histogram with exponential buckets, so those
-//! are left out; one with custom buckets is written as the classic histogram that it stands for. Series that ended
-//! are left out too: the text has no form for that either.
+//! Who likes it best gets the messages of [`families`], others text 0.0.4 with timestamps. The text has no form for a
+//! native histogram with exponential buckets, so those are left out there; one with custom buckets is written as the
+//! classic histogram that it stands for. Series that ended are left out: no format has a form for that.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,14 +10,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use kernel::Labels;
-use promql::{Engine, Histogram, METRIC_NAME, Matcher, Selection, SeriesSource, TimeRange, is_stale};
+use promql::{
+    CounterResetHint, Engine, Histogram, METRIC_NAME, Matcher, Selection, SeriesSource, TimeRange, is_stale,
+};
 
+use super::accept::{Format, Names, is_plain, plain};
 use super::answer::{Unanswered, in_pieces};
+use super::families;
 use super::gate::Gate;
 use super::parameters::Parameters;
 use crate::access::Responder;
@@ -27,40 +31,14 @@ pub(super) fn routes() -> Router<Doorway> {
     Router::new().route("/federate", get(federate).post(federate))
 }
 
-/// What a reader takes of names beyond letters, digits, underscores and colons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Names {
-    /// None: other characters become underscores.
-    Old,
-    /// All, in quotes.
-    Any,
-}
-
-impl Names {
-    fn wanted(headers: &HeaderMap) -> Self {
-        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let takes_any = accepted
-            .flat_map(|value| value.split(';'))
-            .any(|part| part.split(',').any(|part| part.trim().eq_ignore_ascii_case("escaping=allow-utf-8")));
-        if takes_any { Names::Any } else { Names::Old }
-    }
-
-    fn content_type(self) -> &'static str {
-        match self {
-            Names::Old => "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
-            Names::Any => "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8",
-        }
-    }
-}
-
 /// The last sample of a series.
-struct Last {
-    labels: Labels,
-    at_ms: i64,
-    value: Value,
+pub(super) struct Last {
+    pub(super) labels: Labels,
+    pub(super) at_ms: i64,
+    pub(super) value: Value,
 }
 
-enum Value {
+pub(super) enum Value {
     Float(f64),
     Histogram(Histogram),
 }
@@ -76,18 +54,21 @@ async fn federate(
         Ok(selectors) => selectors,
         Err(unanswered) => return in_words(&unanswered),
     };
-    let names = Names::wanted(&headers);
+    let (names, format) = (Names::wanted(&headers), Format::wanted(&headers));
     let now = doorway.now();
     let range = TimeRange::new(now - Engine::default().lookback, now);
     let read = move |ports: &crate::ports::Ports, watch: &super::gate::Watch| {
         let mut all = BTreeMap::new();
         for matchers in &selectors {
-            gather(&*ports.series, matchers, range, &mut all, &|| watch.is_over())?;
+            gather(&*ports.series, matchers, range, format, &mut all, &|| watch.is_over())?;
         }
         Ok(all)
     };
     match gate.read(&doorway, None, read).await {
-        Ok(all) => in_pieces(names.content_type(), written(all, names)),
+        Ok(all) => match format {
+            Format::Text => in_pieces(names.content_type(format), written(all, names)),
+            Format::Families => in_pieces(names.content_type(format), families::written(all, names)),
+        },
         Err(unanswered) => in_words(&unanswered),
     }
 }
@@ -97,13 +78,34 @@ fn in_words(unanswered: &Unanswered) -> Response {
     (unanswered.status(), unanswered.message.clone() + "\n").into_response()
 }
 
+/// What a family's samples are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Form {
+    Float,
+    Histogram,
+    GaugeHistogram,
+}
+
+impl Value {
+    pub(super) fn form(&self) -> Form {
+        match self {
+            Value::Float(_) => Form::Float,
+            Value::Histogram(histogram) if histogram.counter_reset_hint == CounterResetHint::Gauge => {
+                Form::GaugeHistogram
+            }
+            Value::Histogram(_) => Form::Histogram,
+        }
+    }
+}
+
 /// Families by name, floats before histograms, each sorted by labels.
-type Families = BTreeMap<(String, bool), BTreeMap<Labels, Last>>;
+pub(super) type Families = BTreeMap<(String, Form), BTreeMap<Labels, Last>>;
 
 fn gather(
     source: &dyn SeriesSource,
     matchers: &[Matcher],
     range: TimeRange,
+    format: Format,
     all: &mut Families,
     is_over: &dyn Fn() -> bool,
 ) -> Result<(), Unanswered> {
@@ -127,11 +129,14 @@ fn gather(
         let (at_ms, value) = last;
         let is_shown = match &value {
             Value::Float(value) => !is_stale(*value),
-            Value::Histogram(histogram) => histogram.has_custom_buckets() && !is_stale(histogram.sum),
+            Value::Histogram(histogram) => {
+                let has_form = histogram.has_custom_buckets() || format == Format::Families;
+                has_form && !is_stale(histogram.sum)
+            }
         };
         if is_shown {
             let labels = series.labels.clone();
-            let family = all.entry((name.to_owned(), matches!(value, Value::Histogram(_)))).or_default();
+            let family = all.entry((name.to_owned(), value.form())).or_default();
             family.insert(labels.clone(), Last { labels, at_ms, value });
         }
         ControlFlow::Continue(())
@@ -144,9 +149,9 @@ fn gather(
 }
 
 fn written(all: Families, names: Names) -> impl Iterator<Item = Vec<u8>> + Send {
-    all.into_iter().flat_map(move |((name, is_histogram), family)| {
+    all.into_iter().flat_map(move |((name, form), family)| {
         let mut head = String::new();
-        let kind = if is_histogram { "histogram" } else { "untyped" };
+        let kind = if form == Form::Float { "untyped" } else { "histogram" };
         let shown = match names {
             Names::Any if !is_plain(&name) => quoted(&name),
             _ => plain(&name),
@@ -168,6 +173,15 @@ fn written(all: Families, names: Names) -> impl Iterator<Item = Vec<u8>> + Send 
 
 /// A histogram with custom buckets as cumulative buckets, sum and count.
 fn classic(text: &mut String, name: &str, last: &Last, histogram: &Histogram, names: Names) {
+    for (bound, below) in cumulative(histogram) {
+        line(text, name, "_bucket", last, Some(&number(bound)), below, names);
+    }
+    line(text, name, "_sum", last, None, histogram.sum, names);
+    line(text, name, "_count", last, None, histogram.count, names);
+}
+
+/// Each custom bound, and how many lie at or below it; infinity last.
+pub(super) fn cumulative(histogram: &Histogram) -> Vec<(f64, f64)> {
     let mut counts = vec![0.0; histogram.custom_bounds.len() + 1];
     let mut index = 0_usize;
     let mut of_spans = histogram.positive.counts.iter();
@@ -182,13 +196,13 @@ fn classic(text: &mut String, name: &str, last: &Last, histogram: &Histogram, na
     }
     let bounds = histogram.custom_bounds.iter().copied();
     let mut below = 0.0;
+    let mut found: Vec<(f64, f64)> = Vec::with_capacity(counts.len());
     for (bound, count) in bounds.zip(&counts) {
         below += count;
-        line(text, name, "_bucket", last, Some(&number(bound)), below, names);
+        found.push((bound, below));
     }
-    line(text, name, "_bucket", last, Some("+Inf"), histogram.count, names);
-    line(text, name, "_sum", last, None, histogram.sum, names);
-    line(text, name, "_count", last, None, histogram.count, names);
+    found.push((f64::INFINITY, histogram.count));
+    found
 }
 
 /// `name_suffix{labels,instance="",le="bound"} value timestamp`. A series without `instance` says so: otherwise the
@@ -225,22 +239,6 @@ fn line(
         write_to(text, format_args!("{comma}{label}={}", quoted(value)));
     }
     write_to(text, format_args!("}} {} {}\n", number(value), last.at_ms));
-}
-
-/// Whether a name is one of before UTF-8.
-fn is_plain(name: &str) -> bool {
-    let fits = |(place, c): (usize, char)| {
-        c.is_ascii_alphabetic() || c == '_' || c == ':' || (place > 0 && c.is_ascii_digit())
-    };
-    !name.is_empty() && name.chars().enumerate().all(fits)
-}
-
-fn plain(name: &str) -> String {
-    let fitting = |(place, c): (usize, char)| {
-        let fits = c.is_ascii_alphabetic() || c == '_' || c == ':' || (place > 0 && c.is_ascii_digit());
-        if fits { c } else { '_' }
-    };
-    name.chars().enumerate().map(fitting).collect()
 }
 
 /// In quotes, with the three characters escaped that the text format escapes.
@@ -281,7 +279,7 @@ fn write_to(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use promql::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, CounterResetHint};
+    use promql::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA};
 
     use super::*;
 
@@ -289,7 +287,7 @@ mod tests {
         let mut all = Families::new();
         for (labels, value) in series {
             let name = labels.get(METRIC_NAME).unwrap().to_owned();
-            let family = all.entry((name, matches!(value, Value::Histogram(_)))).or_default();
+            let family = all.entry((name, value.form())).or_default();
             family.insert(labels.clone(), Last { labels, at_ms: 1500, value });
         }
         String::from_utf8(written(all, names).flatten().collect()).unwrap()

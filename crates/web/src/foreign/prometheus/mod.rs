@@ -5,9 +5,11 @@
 //! runs on a thread that may take its time, and stops when its client leaves. What Swan does not have (other
 //! Alertmanagers to send to) is an empty list, never an invented entry.
 
+mod accept;
 mod admin;
 mod answer;
 mod exemplars;
+mod families;
 mod federate;
 mod gate;
 mod manners;

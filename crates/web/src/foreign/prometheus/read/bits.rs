@@ -153,7 +153,7 @@ fn fits(value: i64, bits: u32) -> bool {
 }
 
 /// The sign in the lowest bit.
-pub(super) fn zigzag(value: i64) -> u64 {
+pub(in super::super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 

@@ -6,7 +6,7 @@
 
 mod bits;
 mod chunk;
-mod protobuf;
+pub(super) mod protobuf;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -6,7 +6,7 @@
 use kernel::Labels;
 use promql::{BucketSpan, CounterResetHint, Histogram, MatchOp, Matcher, TimeRange};
 
-use super::bits::zigzag;
+pub(in super::super) use super::bits::zigzag;
 use super::chunk::Chunk;
 
 /// Queries in one request.
@@ -223,7 +223,7 @@ fn write_histogram(out: &mut Vec<u8>, at_ms: i64, histogram: &Histogram) {
     doubles(out, 16, &histogram.custom_bounds);
 }
 
-fn write_spans(out: &mut Vec<u8>, field: u64, spans: &[BucketSpan]) {
+pub(in super::super) fn write_spans(out: &mut Vec<u8>, field: u64, spans: &[BucketSpan]) {
     for span in spans {
         message(out, field, |out| {
             number(out, 1, zigzag(i64::from(span.offset)));
@@ -233,45 +233,45 @@ fn write_spans(out: &mut Vec<u8>, field: u64, spans: &[BucketSpan]) {
 }
 
 /// A field with bytes, also where there are none.
-pub(super) fn bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+pub(in super::super) fn bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     tag(out, field, 2);
     write_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-fn message(out: &mut Vec<u8>, field: u64, write: impl FnOnce(&mut Vec<u8>)) {
+pub(in super::super) fn message(out: &mut Vec<u8>, field: u64, write: impl FnOnce(&mut Vec<u8>)) {
     let mut inner = Vec::new();
     write(&mut inner);
     bytes(out, field, &inner);
 }
 
 /// A field with a number; 0 is left out, which means 0.
-fn number(out: &mut Vec<u8>, field: u64, value: u64) {
+pub(in super::super) fn number(out: &mut Vec<u8>, field: u64, value: u64) {
     if value != 0 {
         tag(out, field, 0);
         write_varint(out, value);
     }
 }
 
-fn double(out: &mut Vec<u8>, field: u64, value: f64) {
+pub(in super::super) fn double(out: &mut Vec<u8>, field: u64, value: f64) {
     if value.to_bits() != 0 {
         tag(out, field, 1);
         out.extend_from_slice(&value.to_le_bytes());
     }
 }
 
-fn doubles(out: &mut Vec<u8>, field: u64, values: &[f64]) {
+pub(in super::super) fn doubles(out: &mut Vec<u8>, field: u64, values: &[f64]) {
     if !values.is_empty() {
         let packed: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         bytes(out, field, &packed);
     }
 }
 
-fn tag(out: &mut Vec<u8>, field: u64, wire_type: u64) {
+pub(in super::super) fn tag(out: &mut Vec<u8>, field: u64, wire_type: u64) {
     write_varint(out, field << 3 | wire_type);
 }
 
-pub(super) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(in super::super) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
