@@ -28,11 +28,37 @@ pub(crate) fn message(all: &[Series]) -> Vec<u8> {
     request
 }
 
+/// The message of one native histogram, `latency`, with its buckets from 1 to 2 and from 8 to 16.
+pub(crate) fn native_histogram(at_ms: i64) -> Vec<u8> {
+    let mut label = Vec::new();
+    field(&mut label, 1, b"__name__");
+    field(&mut label, 2, b"latency");
+    let mut histogram = Vec::new();
+    double(&mut histogram, 2, 7.0);
+    double(&mut histogram, 3, 12.5);
+    // Signed numbers alternate: 1, the second bucket, is 2.
+    for (offset, length) in [(2, 1), (4, 1)] {
+        field(&mut histogram, 11, &[1 << 3, offset, 2 << 3, length]);
+    }
+    field(&mut histogram, 13, &[3.0_f64.to_le_bytes(), 4.0_f64.to_le_bytes()].concat());
+    number(&mut histogram, 15, at_ms.cast_unsigned());
+    let (mut series, mut request) = (Vec::new(), Vec::new());
+    field(&mut series, 1, &label);
+    field(&mut series, 4, &histogram);
+    field(&mut request, 1, &series);
+    request
+}
+
 /// Sends a request of version 1.0 that has to be taken.
 pub(crate) fn write(to: &Caller, all: &[Series]) {
+    send(to, &message(all));
+}
+
+/// Sends a message of version 1.0 that has to be taken.
+pub(crate) fn send(to: &Caller, message: &[u8]) {
     let writer =
         to.clone().header("Content-Encoding", "snappy").header("X-Prometheus-Remote-Write-Version", "0.1.0");
-    let answer = writer.post("/api/v1/write", "application/x-protobuf", &packed(&message(all)));
+    let answer = writer.post("/api/v1/write", "application/x-protobuf", &packed(message));
     assert_eq!(answer.status, 204, "{answer:?}");
 }
 

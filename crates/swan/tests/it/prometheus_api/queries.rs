@@ -18,6 +18,10 @@ fn expressions_are_answered_as_by_prometheus() {
         "not_a_number",
         "tiny",
         "1 / 0",
+        "1e100",
+        "1e-10",
+        r#"{path=~"a\"[\\w\\W]*\\Qc\nd\\E.."}"#,
+        r#"{path=~"(?s).*\\W"}"#,
         "time()",
         "\"text\"",
         "absent(nothing)",
@@ -68,6 +72,28 @@ fn assert_same(swan: Value, peer: Value, what: &str) {
 }
 
 #[test]
+fn what_clients_send_is_taken_as_by_prometheus() {
+    let Some(both) = Both::start() else { return };
+    for path in [
+        "query?query=up&time=-292273086-05-16T16:47:06Z",
+        "query?query=up&time=292277025-08-18T07:12:54.999999999Z",
+        "query_range?query=vector(1)&start=0&end=11000&step=1",
+    ] {
+        let (swan, peer) = both.ask(&format!("/api/v1/{path}"));
+        assert_eq!((swan.status, swan.json()), (peer.status, peer.json()), "{path}");
+    }
+    let form = "--x\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\ncount(up)\r\n--x--\r\n";
+    for path in [format!("/api/v1/query?time={}", both.at()), "/api/v1/query?query=2&time=1".to_owned()] {
+        let post = |to: Caller| to.post(&path, "multipart/form-data; boundary=x", form.as_bytes()).json();
+        assert_eq!(post(both.swan.caller()), post(both.peer.caller()), "{path}");
+    }
+    let methods = |to: Caller| to.send("OPTIONS", "/api/v1/labels", b"").answer().status;
+    assert_eq!(methods(both.swan.caller()), methods(both.peer.caller()));
+    assert_eq!(both.swan.get("/api/v1/status/tsdb?limit=10001").status, 200);
+    both.swan.stop();
+}
+
+#[test]
 fn what_cannot_be_answered_is_refused_as_by_prometheus() {
     let Some(both) = Both::start() else { return };
     for path in [
@@ -76,11 +102,16 @@ fn what_cannot_be_answered_is_refused_as_by_prometheus() {
         "query?query=up&time=noon",
         "query?query=up&timeout=soon",
         "query?query=label_replace(up,%22job%22,%22x%22,%22%22,%22%22)%2Bon(job)up",
+        "query?query=label_replace(up,%22job%22,%22x%22,%22%22,%22(%22)",
+        "query?query=label_replace(up,%22%22,%22x%22,%22%22,%22a%22)",
+        "query?query=count_values(%22%22,up)",
+        "query?query=up{job=~%22a**%22}",
         "query_range?query=up&start=100&end=0&step=1",
         "query_range?query=up&start=0&end=100",
         "query_range?query=up&start=0&end=100&step=0",
         "query_range?query=up&start=0&end=100&step=-1",
         "query_range?query=up&start=0&end=20000&step=1",
+        "query_range?query=up&start=0&end=11001&step=1",
         "query_range?query=up[1m]&start=0&end=100&step=1",
         "query_range?query=up&start=x&end=100&step=1",
         "series",

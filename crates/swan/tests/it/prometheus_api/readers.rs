@@ -10,7 +10,7 @@ use super::peer::Peer;
 use super::{Both, recently, service, sorted};
 use crate::http::in_a_query;
 use crate::prometheus::is_installed;
-use crate::remote_write::{field, number, packed, write};
+use crate::remote_write::{field, native_histogram, number, packed, send, write};
 use crate::swan::{Ran, SOON, Start, until};
 
 fn promtool(directory: &Path, arguments: &[&str]) -> Ran {
@@ -67,6 +67,7 @@ fn another_prometheus_reads_and_federates() {
     let swan = Start::new(directory.path()).serve();
     let until_ms = recently();
     write(&swan.caller(), &service(until_ms));
+    send(&swan.caller(), &native_histogram(until_ms));
     let configuration = format!(
         "remote_read: [{{ url: \"{url}/api/v1/read\", read_recent: true, required_matchers: {{ job: api }} }}]
 scrape_configs:
@@ -75,7 +76,7 @@ scrape_configs:
     scrape_timeout: 1s
     honor_labels: true
     metrics_path: /federate
-    params: {{ \"match[]\": [\"tiny\", \"odd\", \"up{{job=\\\"node\\\"}}\"] }}
+    params: {{ \"match[]\": [\"latency\", \"tiny\", \"odd\", \"up{{job=\\\"node\\\"}}\"] }}
     static_configs: [{{ targets: [\"{address}\"] }}]
 ",
         url = swan.url(),
@@ -95,6 +96,16 @@ scrape_configs:
     // The labels are Swan's; the scraping job has added what was missing, but for the instance.
     let tiny = until("a federated sample", SOON, || federated("tiny"));
     assert_eq!(tiny, (json!({ "__name__": "tiny", "job": "federate" }), json!("1.35e-08")));
+    // Only the protobuf format, which a Prometheus with native histograms prefers, has room for this one; version 2
+    // does not read those with fractions.
+    let about = peer.caller().get("/api/v1/status/buildinfo").json();
+    let is_current = about["data"]["version"].as_str().is_some_and(|version| !version.starts_with("2."));
+    let known = [("count", "7"), ("sum", "12.5"), ("quantile(1,", "16")];
+    for (of, value) in known.into_iter().filter(|_| is_current) {
+        let expression = format!("histogram_{of}{}latency)", if of.ends_with(',') { "" } else { "(" });
+        let latency = until("a histogram", SOON, || federated(&expression));
+        assert_eq!(latency, (json!({ "job": "federate" }), json!(value)), "{expression}");
+    }
     let node = until("another", SOON, || federated("up{instance=\"c:1\"}"));
     assert_eq!(node.0, json!({ "__name__": "up", "instance": "c:1", "job": "node" }));
     let odd = until("another", SOON, || federated("odd"));

@@ -83,7 +83,8 @@ fn who_only_sends_reads_nothing() {
     let (sender, responder) = (made("agent", "ingest"), made("grafana", "responder"));
     for path in READING {
         let path = format!("/api/v1/{path}");
-        assert_eq!(swan.get(&path).status, 401, "{path}");
+        let unknown = swan.get(&path);
+        assert_eq!((unknown.status, unknown.json()["status"].clone()), (401, json!("error")), "{path}");
         assert_eq!(sender.get(&path).status, 403, "{path}");
         let answer = responder.get(&path);
         assert_eq!(
