@@ -54,6 +54,7 @@ mod result;
 mod room;
 mod samples;
 mod select;
+mod set;
 mod settings;
 mod sliding;
 mod source;

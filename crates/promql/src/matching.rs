@@ -9,13 +9,13 @@ use std::sync::Arc;
 use kernel::Labels;
 
 use crate::QueryError;
-use crate::column::{ABSENT, Column, ColumnRef, Name, Row, Series, Unnumbered, is_metadata};
+use crate::column::{Column, Name, Row, Series, is_metadata};
 use crate::evaluation::{Evaluated, Evaluation, Sink, conflict};
 use crate::grouping::{Grouping, Groups};
 use crate::merge::{Merged, SAME_LABELS};
 use crate::notes::Doing;
 use crate::operator::{Mismatch, Operator, Outcome, Side};
-use crate::plan::{Cardinality, Join, Matching, SetOperator, Vector};
+use crate::plan::{Cardinality, Join, Matching};
 
 const MANY_TO_ONE: &str =
     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
@@ -317,73 +317,4 @@ fn side(series: &Series, step: usize) -> Side<'_> {
         Some(histogram) => Side::Histogram(histogram),
         None => Side::Float(series.column.floats[step]),
     }
-}
-
-impl Evaluation<'_> {
-    #[inline(never)]
-    pub(crate) fn set(
-        self,
-        operator: SetOperator,
-        on: &Grouping,
-        left: &Vector,
-        right: &Vector,
-        sink: &mut Sink<'_>,
-    ) -> Evaluated {
-        let steps = self.steps.count;
-        let mut groups = Groups::new(on);
-        // Where each group has any series of the side that decides.
-        let mut present: Vec<Vec<bool>> = Vec::new();
-        let mark = |groups: &mut Groups<'_>, present: &mut Vec<Vec<bool>>, lent: Row<'_>| {
-            let group = groups.place(lent.labels, lent.name == Name::Dropped);
-            if group == present.len() {
-                present.push(vec![false; steps]);
-            }
-            for (step, is_present) in present[group].iter_mut().enumerate() {
-                *is_present |= lent.column.has(step);
-            }
-        };
-        if operator == SetOperator::Or {
-            self.stream(left, &mut |lent| {
-                self.budget().use_points(steps)?;
-                mark(&mut groups, &mut present, lent);
-                sink(lent)
-            })?;
-            return self.stream(right, &mut |lent| {
-                let unnumbered = Unnumbered(lent.labels);
-                let lent = Row { labels: &unnumbered, ..lent };
-                match groups.find(lent.labels, lent.name == Name::Dropped) {
-                    None => sink(lent),
-                    Some(group) => masked(lent, &present[group], false, sink),
-                }
-            });
-        }
-        self.stream(right, &mut |lent| {
-            self.budget().use_points(steps)?;
-            mark(&mut groups, &mut present, lent);
-            Ok(())
-        })?;
-        let keeps_present = operator == SetOperator::And;
-        self.stream(left, &mut |lent| match groups.find(&Unnumbered(lent.labels), lent.name == Name::Dropped)
-        {
-            None if keeps_present => Ok(()),
-            None => sink(lent),
-            Some(group) => masked(lent, &present[group], keeps_present, sink),
-        })
-    }
-}
-
-/// The series at the steps at which the mask is so.
-fn masked(lent: Row<'_>, mask: &[bool], kept: bool, sink: &mut Sink<'_>) -> Evaluated {
-    if mask.iter().all(|is_so| *is_so == kept) {
-        return sink(lent);
-    }
-    let mut column = lent.column.to_owned();
-    for (step, _) in mask.iter().enumerate().filter(|(_, is_so)| **is_so != kept) {
-        column.floats[step] = ABSENT;
-        if let Some(cell) = column.histograms.get_mut(step) {
-            *cell = None;
-        }
-    }
-    let column: ColumnRef<'_> = column.as_ref();
-    if column.is_empty() { Ok(()) } else { sink(lent.with(column)) }
 }

@@ -396,6 +396,42 @@ fn what_is_no_promql_is_shown_with_what_is_wrong() {
     );
 }
 
+/// A chain is walked at once; each term has what none before it has, and nothing within a term hides anything.
+#[test]
+fn a_chain_of_or_is_what_its_pairs_are() {
+    let series = [
+        ("a", "1", 0),
+        ("a", "2", 3),
+        ("b", "1", 2),
+        ("b", "3", 0),
+        ("c", "3", 1),
+        ("c", "4", 0),
+        ("c", "2", 0),
+    ];
+    let mut source = promql::in_memory::InMemory::new();
+    for (name, job, from) in series {
+        for (place, half) in ["x", "y"].into_iter().enumerate() {
+            let labels = Labels::new([("__name__", name), ("job", job), ("half", half)]).unwrap();
+            let times = (from..5).filter(|minute| (minute + place as i64) % 3 != 0);
+            times.for_each(|minute| source.push(&labels, Timestamp::from_secs(minute * 600), minute as f64));
+        }
+    }
+    let answered = |text: &str| {
+        let range = TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(2400));
+        let plan = Plan::parse(text).unwrap();
+        Engine::default().range(&plan, &source, range, Span::from_secs(600), &never_cancelled).unwrap()
+    };
+    for on in ["", " on(job)", " on()", " ignoring(half)", " on(half)"] {
+        let chain = format!("a or{on} b or{on} c or{on} d or{on} a");
+        let pairs = format!("a or{on} (b or{on} (c or{on} (d or{on} a)))");
+        let apart = format!("((a or{on} b) and a or{on} b) or{on} c");
+        assert_eq!(answered(&chain), answered(&pairs), "{on}");
+        assert_eq!(answered(&apart), answered(&format!("a or{on} b or{on} c")), "{on}");
+    }
+    let mixed = answered("a or on(job) b or c");
+    assert_eq!(mixed, answered("(a or on(job) b) or (c or d)"));
+}
+
 /// Prometheus notices these when it evaluates, and clients tell the two apart.
 #[test]
 fn a_value_that_a_function_cannot_take_is_an_error_of_execution() {
