@@ -71,9 +71,17 @@ fn who_may_only_send_cannot_look() {
     assert_eq!(agent.post("/v1/events", "application/x-ndjson", event).status, 200);
     let low = json!([{ "labels": { "alertname": "Noise", "severity": "info" } }]);
     assert_eq!(agent.post("/api/v2/alerts", "application/json", low.to_string().as_bytes()).status, 200);
-    for closed in ["/v1/pages", "/v1/journal", "/metrics", "/api/v2/alerts", "/api/v1/query?query=up"] {
+    for (closed, key) in [
+        ("/v1/pages", "code"),
+        ("/v1/journal", "code"),
+        ("/metrics", "code"),
+        ("/api/v2/alerts", "code"),
+        ("/api/v1/query?query=up", "errorType"),
+    ] {
         let answer = agent.get(closed);
-        assert_eq!((answer.status, answer.json()["code"].clone()), (403, json!("forbidden")), "{closed}");
+        assert_eq!((answer.status, answer.json()[key].clone()), (403, json!("forbidden")), "{closed}");
+        let stranger = swan.get(closed);
+        assert_eq!((stranger.status, stranger.header("WWW-Authenticate").is_some()), (401, true), "{closed}");
     }
     let incident = json!({ "service": "shop", "title": "x", "severity": "minor" }).to_string();
     assert_eq!(agent.post("/v1/incidents", "application/json", incident.as_bytes()).status, 403);

@@ -155,7 +155,9 @@ pub(super) fn refused(error: &crate::answer::Error) -> Response {
         StatusCode::FORBIDDEN => "forbidden",
         _ => Unanswered::from(error.clone()).kind.word(),
     };
-    let body = ErrorBody { status: "error", error_type, error: &error.body.error };
+    let hint = error.body.hint.as_ref().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
+    let message = format!("{}{hint}", error.body.error);
+    let body = ErrorBody { status: "error", error_type, error: &message };
     (error.status, axum::Json(body)).into_response()
 }
 
