@@ -1,6 +1,7 @@
 //! Request bodies: read up to a limit, unpacked up to the same limit.
 
 use std::io::Read;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
@@ -14,6 +15,8 @@ use crate::doors::Doorway;
 
 /// Bytes of a body that is too large which are read all the same; a client that sends more is cut off.
 const PASSED_OVER_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
+/// How long such a body may pause; who waits for the answer before it goes on has it by then.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// A body as it came, at most `BODY_BYTES_MAX`, not unpacked.
 #[derive(Debug, Clone)]
@@ -57,28 +60,30 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
 
 async fn read(declared: Option<u64>, mut body: Body) -> Result<Bytes> {
     if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
-        pass_over(body).await;
+        pass_over(body);
         return Err(too_large());
     }
     match Limited::new(&mut body, BODY_BYTES_MAX).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            pass_over(body).await;
+            pass_over(body);
             Err(too_large())
         }
         Err(error) => Err(Error::bad_request(format!("the body broke off: {error}"))),
     }
 }
 
-/// Reads what is not wanted, up to a limit: many clients look for an answer only once they have sent everything, and
-/// would see a lost connection.
-async fn pass_over(mut body: Body) {
-    let mut passed = 0;
-    while let Some(Ok(frame)) = body.frame().await
-        && passed < PASSED_OVER_BYTES_MAX
-    {
-        passed += frame.data_ref().map_or(0, Bytes::len);
-    }
+/// Goes on to read what is not wanted, up to a limit, while the answer is on its way: many clients look for it only once
+/// they have sent everything, and would see a lost connection.
+fn pass_over(mut body: Body) {
+    tokio::spawn(async move {
+        let mut passed = 0;
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(SILENCE_MAX, body.frame()).await
+            && passed < PASSED_OVER_BYTES_MAX
+        {
+            passed += frame.data_ref().map_or(0, Bytes::len);
+        }
+    });
 }
 
 fn unpack(packed: &[u8]) -> Result<Bytes> {

@@ -126,6 +126,7 @@ fn fifty_megabytes_are_too_many() {
             (413, json!("body_too_large")),
             "{path}"
         );
+        // And whoever looks for the answer only afterwards finds it.
         assert_eq!(swan.caller().send("POST", path, &vec![b' '; BYTES]).answer().status, 413, "{path}");
     }
     assert_eq!(in_chunks(&swan, "/v1/events", BYTES).answer().status, 413, "its length was not said");
