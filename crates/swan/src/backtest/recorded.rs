@@ -10,7 +10,7 @@ use promql::{
 };
 
 /// Samples in memory, of which the first at an instant stays.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recorded {
     series: InMemory,
     samples: usize,
@@ -20,8 +20,14 @@ pub(crate) struct Recorded {
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
-        (Value::Histogram(a), Value::Histogram(b)) => a == b,
+        (Value::Histogram(a), Value::Histogram(b)) => a.is_same(b),
         _ => false,
+    }
+}
+
+impl Default for Recorded {
+    fn default() -> Self {
+        Self { series: InMemory::telling_resets(), samples: 0 }
     }
 }
 

@@ -128,7 +128,12 @@ pub(super) fn samples(test: &ExprTest, fuzzy: bool, mut got: Vec<(Labels, Value)
             "" => Ok(Value::Float(sample.value.0)),
             text => histogram::Literal::read(text).map(|(read, _)| Value::Histogram(read.histogram().into())),
         };
-        match series::labels(&sample.labels).and_then(|labels| Ok((labels, value?))) {
+        // Scalars, and what lost all its labels, are written without any.
+        let labels = match sample.labels.trim() {
+            "" => Ok(Labels::default()),
+            text => series::labels(text),
+        };
+        match labels.and_then(|labels| Ok((labels, value?))) {
             Ok(sample) => expected.push(sample),
             Err(problem) => return Some(Failure::Error(format!("labels `{}`: {problem}", sample.labels))),
         }

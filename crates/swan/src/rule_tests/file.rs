@@ -8,7 +8,6 @@ use kernel::{Span, Timestamp};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::limits::EVAL_TIME_MAX;
 use crate::config::places::{Place, nearest, places};
 use crate::config::yaml;
 
@@ -189,20 +188,9 @@ impl TestFile {
                     let place = self.place(&part);
                     problems.push(format!("{place}: a test of an alert needs its `alertname`"));
                 }
-                self.late(&part, alert.eval_time, &mut problems);
-            }
-            for (case, expr) in test.promql_expr_test.iter().enumerate() {
-                let part = format!("tests[{number}].promql_expr_test[{case}]");
-                self.late(&part, expr.eval_time, &mut problems);
             }
         }
         problems
-    }
-
-    fn late(&self, part: &str, at: Duration, problems: &mut Vec<String>) {
-        if at.0 > EVAL_TIME_MAX {
-            problems.push(format!("{}: nothing is tested later than {EVAL_TIME_MAX}", self.place(part)));
-        }
     }
 }
 

@@ -26,14 +26,10 @@ use file::TestFile;
 
 /// How big a test may get. Each limit says what happens past it.
 pub(crate) mod limits {
-    use kernel::Span;
-
     /// Values that one series may have; more are refused.
     pub(crate) const VALUES_MAX: usize = 10_000_000;
     /// Evaluations of one test group; more are refused.
     pub(crate) const EVALUATIONS_MAX: i64 = 10_000_000;
-    /// Latest time at which anything is tested; later is refused.
-    pub(crate) const EVAL_TIME_MAX: Span = Span::from_days(20 * 366);
 }
 
 /// What became of a test file.

@@ -9,7 +9,7 @@ use kernel::{Labels, Span, Timestamp};
 use promql::{Engine, METRIC_NAME, Plan, Settings, Value};
 
 use super::case::{self, Case, Failure, Kind};
-use super::file::{TestFile, TestGroup};
+use super::file::{AlertTest, TestFile, TestGroup};
 use super::limits::EVALUATIONS_MAX;
 use super::{external, series};
 use crate::backtest::evaluate::instant;
@@ -36,7 +36,11 @@ pub(super) fn run(file: &TestFile, number: usize, groups: &[RuleGroup], promql: 
             return failed(&format!("{part}.input_series[{series}]"), about, Span::ZERO, problem);
         }
     };
-    if test.end().as_millis() / file.evaluation_interval.as_millis() >= EVALUATIONS_MAX {
+    if test.start_timestamp.0.as_millis().checked_add(test.end().as_millis()).is_none() {
+        let problem = format!("{} after its start is later than time is counted", test.end());
+        return failed(&part, "eval_time", Span::ZERO, problem);
+    }
+    if evaluations(file, test, groups) > EVALUATIONS_MAX {
         let problem = format!("a test has at most {EVALUATIONS_MAX} evaluations");
         return failed(&part, "evaluation_interval", Span::ZERO, problem);
     }
@@ -47,9 +51,21 @@ pub(super) fn run(file: &TestFile, number: usize, groups: &[RuleGroup], promql: 
         store: Recorded::default(),
         promql,
         rules: rules(test, groups, promql),
+        evaluations: evaluations(file, test, groups),
         input: input.into_iter().peekable(),
     };
     stage.run()
+}
+
+/// How often rules are evaluated; without a rule, time passes at once.
+fn evaluations(file: &TestFile, test: &TestGroup, groups: &[RuleGroup]) -> i64 {
+    let is_idle = groups.iter().all(|group| group.rules.is_empty());
+    if is_idle { 0 } else { steps(file, test).saturating_add(1) }
+}
+
+/// How many whole intervals pass until the last test.
+fn steps(file: &TestFile, test: &TestGroup) -> i64 {
+    test.end().as_millis() / file.evaluation_interval.as_millis()
 }
 
 /// Subqueries without a step have the distance of the evaluations, as in promtool.
@@ -130,19 +146,17 @@ struct Stage<'f> {
     promql: Settings,
     store: Recorded,
     rules: Vec<Staged<'f>>,
+    evaluations: i64,
     input: std::iter::Peekable<std::vec::IntoIter<(Timestamp, Labels, Value)>>,
 }
 
 impl Stage<'_> {
     fn run(&mut self) -> Vec<Case> {
         let start = self.test.start_timestamp.0;
-        let end = start + self.test.end();
         let mut cases = Vec::new();
-        let mut at = start;
-        while at <= end {
-            while let Some((at, labels, value)) = self.input.next_if(|(sample_at, ..)| *sample_at <= at) {
-                self.store.push(&labels, at, &value);
-            }
+        for number in 0..self.evaluations {
+            let at = start + self.file.evaluation_interval.times(number);
+            self.load(at);
             let mut broken = Vec::new();
             for rule in &mut self.rules {
                 if let Err(problem) = rule.evaluate(&mut self.store, at, engine(self.file)) {
@@ -155,10 +169,22 @@ impl Stage<'_> {
                 return cases;
             }
             self.alerts(at - start, &mut cases);
-            at += self.file.evaluation_interval;
         }
+        if self.evaluations == 0 {
+            let tests = self.test.alert_rule_test.iter().enumerate();
+            cases.extend(tests.map(|(number, test)| self.alert(number, test)));
+        }
+        // What comes after the last of them is not seen, as in promtool.
+        self.load(start + self.file.evaluation_interval.times(steps(self.file, self.test)));
         self.expressions(start, &mut cases);
         cases
+    }
+
+    /// The input up to an instant comes into the store.
+    fn load(&mut self, until: Timestamp) {
+        while let Some((at, labels, value)) = self.input.next_if(|(at, ..)| *at <= until) {
+            self.store.push(&labels, at, &value);
+        }
     }
 
     fn case(&self, kind: Kind, about: String, at: Span, part: &str, failure: Option<Failure>) -> Case {
@@ -177,13 +203,17 @@ impl Stage<'_> {
             if time < at || time >= at + self.file.evaluation_interval {
                 continue;
             }
-            let named = self.rules.iter().filter(|rule| rule.rule.alert.as_ref() == Some(&test.alertname));
-            let firing = named.flat_map(|rule| rule.active.iter().filter(|(_, active)| active.fires));
-            let got = firing.map(|(labels, active)| (labels.clone(), active.annotations.clone())).collect();
-            let failure = case::alerts(test, got);
-            let part = format!(".alert_rule_test[{number}]");
-            cases.push(self.case(Kind::Alert, test.alertname.clone(), time, &part, failure));
+            cases.push(self.alert(number, test));
         }
+    }
+
+    fn alert(&self, number: usize, test: &AlertTest) -> Case {
+        let named = self.rules.iter().filter(|rule| rule.rule.alert.as_ref() == Some(&test.alertname));
+        let firing = named.flat_map(|rule| rule.active.iter().filter(|(_, active)| active.fires));
+        let got = firing.map(|(labels, active)| (labels.clone(), active.annotations.clone())).collect();
+        let failure = case::alerts(test, got);
+        let part = format!(".alert_rule_test[{number}]");
+        self.case(Kind::Alert, test.alertname.clone(), test.eval_time.0, &part, failure)
     }
 
     fn expressions(&self, start: Timestamp, cases: &mut Vec<Case>) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::prometheus::is_installed;
-use crate::swan::{Ran, run};
+use crate::swan::{Ran, run, skipped};
 
 const RULES: &str = r#"
 groups:
@@ -97,6 +97,11 @@ fn files() -> Vec<(&'static str, String, bool)> {
         ("a recorded series", expression("6m", "job:errors:rate5m", "[{ labels: 'job:errors:rate5m{job=\"shop\"}', value: 0.2 }]"), true),
         ("a recorded series with another value", expression("6m", "job:errors:rate5m", "[{ labels: 'job:errors:rate5m{job=\"shop\"}', value: 0.3 }]"), false),
         ("a scalar", expression("5m", "1 + 1", "[{ labels: '{}', value: 2 }]"), true),
+        ("a scalar without labels", expression("90s", "time()", "[{ value: 90 }]"), true),
+        ("what has lost its labels", expression("6m", "sum(up)", "[{ value: 1 }]"), true),
+        ("what has not lost them", expression("6m", "sum by (job) (up)", "[{ value: 1 }]"), false),
+        ("a series without a name", over_rules("  - input_series: [{ series: '', values: '1' }]\n"), false),
+        ("two centuries, seldom evaluated", later("[rules.yaml]", "100d", "106000d", 9_158_400_000), true),
         ("time", expression("90s", "time()", "[{ labels: '{}', value: 90 }]"), true),
         ("nothing", expression("5m", "nothing", "[]"), true),
         ("nothing where something is expected", expression("5m", "nothing", "[{ labels: '{}', value: 1 }]"), false),
@@ -138,6 +143,15 @@ fn files() -> Vec<(&'static str, String, bool)> {
         ("elements that become the same", same_labels("up == 0", "[]"), false),
         ("elements that would become the same", same_labels("up == 7", "[{ exp_labels: { instance: x } }]"), true),
     ]
+}
+
+/// A test of the time at a late time.
+fn later(rule_files: &str, interval: &str, at: &str, value: i64) -> String {
+    format!(
+        "rule_files: {rule_files}\nevaluation_interval: {interval}\ntests:\n  - interval: 1m\n    \
+         input_series: [{{ series: tick, values: '1' }}]\n    promql_expr_test: [{{ expr: time(), eval_time: {at}, \
+         exp_samples: [{{ value: {value} }}] }}]\n"
+    )
 }
 
 /// A test that only evaluates the rules.
@@ -216,6 +230,103 @@ fn promtool_agrees_on_every_file() {
     }
 }
 
+/// Prometheus's own test files, `cmd/promtool/testdata` of its repository, and whether promtool accepts them.
+const OF_PROMTOOL: [(&str, bool); 15] = [
+    ("unittest.yml", true),
+    ("long-period.yml", true),
+    ("start-time-test.yml", true),
+    ("at-modifier-test.yml", true),
+    ("negative-offset-test.yml", true),
+    ("no-test-group-interval.yml", true),
+    ("bad-input-series.yml", false),
+    ("bad-promql.yml", false),
+    ("bad-rules-syntax-test.yml", false),
+    ("bad-rules-error-test.yml", false),
+    ("failing.yml", false),
+    ("rules_run.yml", false),
+    ("rules_run_extrafields.yml", false),
+    ("rules_run_fuzzy.yml", false),
+    ("rules_run_no_fuzzy.yml", false),
+];
+
+/// `SWAN_PROMTOOLTEST=DIRECTORY` names them.
+#[test]
+fn promtools_own_files_pass_and_fail_as_with_promtool() {
+    let Some(directory) = std::env::var_os("SWAN_PROMTOOLTEST") else {
+        return skipped("`SWAN_PROMTOOLTEST` does not name a directory with promtool's test files");
+    };
+    for (file, passes) in OF_PROMTOOL {
+        let ran = run(Path::new(&directory), &["test", "rules", file]);
+        assert_eq!(ran.code == Some(0), passes, "{file}: {}", ran.seen());
+    }
+}
+
+/// A test of `h`, one histogram each minute, three minutes after its start.
+fn histogram(values: &str, expected: &str) -> String {
+    format!(
+        "tests:\n  - interval: 1m\n    input_series: [{{ series: h, values: '{values}' }}]\n    promql_expr_test: \
+         [{{ expr: h, eval_time: 3m, exp_samples: [{{ labels: h, histogram: '{expected}' }}] }}]\n"
+    )
+}
+
+#[test]
+fn histograms_say_what_is_known_of_resets_when_they_are_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = "{{count:3 sum:4 buckets:[1 2]}}";
+    let same = "{{count:3 sum:4 counter_reset_hint:not_reset buckets:[1 2]}}";
+    let gauge = "{{count:3 sum:4 counter_reset_hint:gauge buckets:[1 2]}}";
+    for (about, values, expected) in [
+        ("the first", format!("_x3 {first}"), first),
+        ("the same again", format!("{first}x3"), same),
+        ("more of it", format!("{{{{count:2 sum:4 buckets:[1 1]}}}} _x2 {first}"), same),
+        ("a bucket that is new", format!("{{{{count:2 sum:4 offset:1 buckets:[2]}}}}x2 {first}"), same),
+        ("fewer in a bucket", format!("{{{{count:3 sum:4 buckets:[2 1]}}}}x2 {first}"), first),
+        ("a bucket that is gone", format!("{{{{count:3 sum:4 buckets:[1 1 1]}}}}x2 {first}"), first),
+        ("another schema", format!("{{{{schema:1 count:3 sum:4 buckets:[1 2]}}}}x2 {first}"), first),
+        ("after a float", format!("{first}x1 7 {first}"), first),
+        ("after its end", format!("{first}x1 stale {first}"), first),
+        (
+            "a reset that is written",
+            format!("{first}x2 {{{{count:3 sum:4 counter_reset_hint:reset buckets:[1 2]}}}}"),
+            first,
+        ),
+        ("a gauge", format!("{first}x2 {gauge}"), gauge),
+        ("after a gauge", format!("{gauge}x2 {first}"), first),
+    ] {
+        std::fs::write(directory.path().join("test.yaml"), histogram(&values, expected)).unwrap();
+        let ran = run(directory.path(), &["test", "rules", "test.yaml"]);
+        assert_eq!(ran.code, Some(0), "{about}: {}", ran.seen());
+    }
+}
+
+#[test]
+fn a_test_may_be_as_late_as_durations_reach() {
+    let directory = tempfile::tempdir().unwrap();
+    write_all(directory.path());
+    let ran = |text: &str| {
+        std::fs::write(directory.path().join("test.yaml"), text).unwrap();
+        run(directory.path(), &["test", "rules", "test.yaml"]).seen()
+    };
+    insta::assert_snapshot!(ran(&later("[]", "1ms", "365000d", 31_536_000_000)), @r"
+    test.yaml: 1 passed, 0 failed
+    exit code 0
+    ");
+    insta::assert_snapshot!(ran(&later("[rules.yaml]", "1ms", "300d", 25_920_000)), @r"
+    test.yaml:4:5: FAILED: rules `evaluation_interval` at 0s
+        a test has at most 10000000 evaluations
+    test.yaml: 0 passed, 1 failed
+    exit code 1
+    ");
+    let late = later("[]", "1m", "365000d", 1)
+        .replace("- interval", "- start_timestamp: 9223372036854775\n    interval");
+    insta::assert_snapshot!(ran(&late), @r"
+    test.yaml:4:5: FAILED: rules `eval_time` at 0s
+        365000d after its start is later than time is counted
+    test.yaml: 0 passed, 1 failed
+    exit code 1
+    ");
+}
+
 #[test]
 fn newer_keys_are_read() {
     let directory = tempfile::tempdir().unwrap();
@@ -231,7 +342,7 @@ tests:
     promql_expr_test:
       - expr: h
         eval_time: 2m
-        exp_samples: [{ labels: h, histogram: '{{count:5 sum:6 buckets:[3 2]}}' }]
+        exp_samples: [{ labels: h, histogram: '{{count:5 sum:6 counter_reset_hint:not_reset buckets:[3 2]}}' }]
       - { expr: histogram_count(h), eval_time: 1m, exp_samples: [{ labels: '{}', value: 4 }] }
 ";
     std::fs::write(directory.path().join("test.yaml"), text).unwrap();

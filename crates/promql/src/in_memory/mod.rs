@@ -2,6 +2,8 @@
 //! rules, and for what a rehearsal of rules records. It knows series by metric name and nothing else, so it is not for
 //! serving.
 
+mod hints;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 
@@ -15,6 +17,8 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct InMemory {
     by_name: BTreeMap<String, BTreeMap<Labels, Column>>,
+    /// Whether histograms say what is known of resets, as those that a store gives back do.
+    tells_resets: bool,
 }
 
 /// The samples of one series. No instant is in both lines.
@@ -39,6 +43,12 @@ impl InMemory {
         Self::default()
     }
 
+    /// Without any series; its histograms will say what is known of resets, whatever was said when they were added, as
+    /// Prometheus's store says it.
+    pub fn telling_resets() -> Self {
+        Self { tells_resets: true, ..Self::default() }
+    }
+
     /// Adds a sample; one that is at the same instant already is replaced. Samples may come in any order.
     pub fn push(&mut self, labels: &Labels, at: Timestamp, value: f64) {
         self.column(labels).push(at.as_millis(), value, 0);
@@ -57,7 +67,11 @@ impl InMemory {
         histogram: Histogram,
         start: Option<Timestamp>,
     ) {
-        self.column(labels).push_histogram(at.as_millis(), histogram, start.map_or(0, Timestamp::as_millis));
+        let column = self.column(labels);
+        column.push_histogram(at.as_millis(), histogram, start.map_or(0, Timestamp::as_millis));
+        if self.tells_resets {
+            self.column(labels).tell_resets(at.as_millis());
+        }
     }
 
     /// Adds a sample where its series has none at that instant; otherwise the one that is there stays, and is given.
@@ -69,6 +83,9 @@ impl InMemory {
         match value {
             Value::Float(value) => column.push(at, *value, 0),
             Value::Histogram(histogram) => column.push_histogram(at, histogram.as_ref().clone(), 0),
+        }
+        if self.tells_resets {
+            self.column(labels).tell_resets(at);
         }
         Ok(())
     }
@@ -140,6 +157,21 @@ impl Column {
     fn push_histogram(&mut self, ms: i64, histogram: Histogram, start: i64) {
         self.floats.forget(ms);
         self.histograms.push(ms, histogram, start);
+    }
+
+    /// Has the histogram at this instant, or the first one after it, and the one that follows say what is known.
+    fn tell_resets(&mut self, ms: i64) {
+        let place = self.histograms.timestamps.partition_point(|known| *known < ms);
+        for place in place..(place + 2).min(self.histograms.timestamps.len()) {
+            let at = self.histograms.timestamps[place];
+            let follows = |before: &usize| {
+                let floats = self.floats.timestamps.partition_point(|known| *known < at);
+                floats == 0 || self.floats.timestamps[floats - 1] < self.histograms.timestamps[*before]
+            };
+            let before = place.checked_sub(1).filter(follows).map(|before| &self.histograms.values[before]);
+            self.histograms.values[place].counter_reset_hint =
+                hints::derived(before, &self.histograms.values[place]);
+        }
     }
 
     fn at(&self, ms: i64) -> Option<Value> {
