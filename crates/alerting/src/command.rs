@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use facts::alerting::Matcher;
 use kernel::{Fingerprint, GroupId, Labels, SilenceId, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::templates::Outside;
 
 /// What the alerting slice can be asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +20,8 @@ pub enum Command {
         at: Timestamp,
         /// Every element of the result, with the rule's own labels not yet added.
         elements: Vec<(Labels, f64)>,
+        /// What the rule's templates see beside them, with the answers to what they ask.
+        outside: Arc<Outside>,
     },
     /// Samples arrived that prove a rule true before its interval comes round: these are all the label sets for which
     /// its expression holds. Alerts of a rule without `for` fire; nothing else changes, because only the interval
@@ -30,6 +35,8 @@ pub enum Command {
         at: Timestamp,
         /// Every element of the result, with the rule's own labels not yet added.
         elements: Vec<(Labels, f64)>,
+        /// What the rule's templates see beside them, with the answers to what they ask.
+        outside: Arc<Outside>,
     },
     /// Alerts from elsewhere, as Alertmanager's `POST /api/v2/alerts` takes them.
     ReceiveAlerts(Vec<PostedAlert>),

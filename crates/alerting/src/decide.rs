@@ -4,6 +4,7 @@ use facts::alerting::{AlertingFact, ResolveReason};
 use kernel::{Actor, Fingerprint, GroupId, Span, Timestamp, Wake};
 
 use crate::decision::{Decision, from_next};
+use crate::reading::Reading;
 use crate::receive::{clear_alert, raise_alert, receive_alerts};
 use crate::silencing::{self, Asked};
 use crate::state::State;
@@ -20,11 +21,11 @@ pub fn decide(
     command: Command,
 ) -> Result<Vec<AlertingFact>, Refusal> {
     match command {
-        Command::JudgeRule { group, rule, at, elements } => {
-            judge::judge_rule(state, now, (group, rule), at, elements)
+        Command::JudgeRule { group, rule, at, elements, outside } => {
+            judge::judge_rule(state, now, (group, rule), Reading { at, elements, outside })
         }
-        Command::ProveRule { group, rule, at, elements } => {
-            judge::prove_rule(state, now, (group, rule), at, elements)
+        Command::ProveRule { group, rule, at, elements, outside } => {
+            judge::prove_rule(state, now, (group, rule), Reading { at, elements, outside })
         }
         Command::ReceiveAlerts(alerts) => receive_alerts(state, now, alerts),
         Command::RaiseAlert { labels, annotations } => raise_alert(state, now, labels, annotations),

@@ -1,13 +1,14 @@
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use facts::alerting::{AlertingFact, FiringAlert, Origin, ResolveReason};
-use kernel::{Fingerprint, Labels, Span, Timestamp, limits as kernel_limits};
+use kernel::{Fingerprint, Labels, Span, Timestamp};
 
 use crate::decision::Decision;
+use crate::reading::{self, Element, Reading};
 use crate::receive::service_of;
 use crate::state::{RuleSettings, State};
-use crate::templates::{self, Template};
+use crate::templates::{self, Outside};
 use crate::{Refusal, limits, priority_of};
 
 /// One evaluation of a rule: its result against what the rule holds pending and firing. The semantics are those of
@@ -16,11 +17,10 @@ pub(crate) fn judge_rule(
     state: &State,
     now: Timestamp,
     rule: (String, usize),
-    at: Timestamp,
-    elements: Vec<(Labels, f64)>,
+    reading: Reading,
 ) -> Result<Vec<AlertingFact>, Refusal> {
-    let mut judgement = Judgement::begin(state, now, rule, at)?;
-    let (elements, seen) = judgement.labelled(elements)?;
+    let mut judgement = Judgement::begin(state, now, rule, &reading)?;
+    let (elements, seen) = judgement.labelled(reading.elements)?;
     let mut transitions = 0;
     for element in elements {
         if transitions == limits::TRANSITIONS_PER_EVALUATION_MAX {
@@ -42,28 +42,18 @@ pub(crate) fn prove_rule(
     state: &State,
     now: Timestamp,
     rule: (String, usize),
-    at: Timestamp,
-    elements: Vec<(Labels, f64)>,
+    reading: Reading,
 ) -> Result<Vec<AlertingFact>, Refusal> {
-    let mut judgement = Judgement::begin(state, now, rule, at)?;
+    let mut judgement = Judgement::begin(state, now, rule, &reading)?;
     if judgement.rule.hold > Span::ZERO {
         return Ok(Vec::new());
     }
-    let (elements, _) = judgement.labelled(elements)?;
+    let (elements, _) = judgement.labelled(reading.elements)?;
     let news = elements.into_iter().filter(|element| !state.alerts.contains_key(&element.fingerprint));
     for element in news.take(limits::TRANSITIONS_PER_EVALUATION_MAX) {
         judgement.holds(element);
     }
     Ok(judgement.decision.finish())
-}
-
-/// An element of the result with the rule's labels.
-struct Element {
-    fingerprint: Fingerprint,
-    labels: Labels,
-    /// The labels that the result had, which templates see.
-    source: Labels,
-    value: f64,
 }
 
 struct Judgement<'a> {
@@ -72,6 +62,7 @@ struct Judgement<'a> {
     origin: Origin,
     held: &'a BTreeSet<Fingerprint>,
     at: Timestamp,
+    outside: Arc<Outside>,
     decision: Decision<'a>,
     /// How many alerts this evaluation begins to hold open.
     begun: usize,
@@ -84,7 +75,7 @@ impl<'a> Judgement<'a> {
         state: &'a State,
         now: Timestamp,
         (group, place): (String, usize),
-        at: Timestamp,
+        reading: &Reading,
     ) -> Result<Self, Refusal> {
         let Some(rule) = state.rule(&group, place) else {
             return Err(Refusal::NoSuchRule { group, rule: place });
@@ -92,14 +83,15 @@ impl<'a> Judgement<'a> {
         let held = state.held_by(&group, place).unwrap_or(&NOTHING);
         let name = rule.alert.clone().unwrap_or_default();
         let origin = Origin::Rule { group, rule: name, place };
-        Ok(Self { state, rule, origin, held, at, decision: Decision::new(state, now), begun: 0 })
+        let (at, outside) = (reading.at, Arc::clone(&reading.outside));
+        Ok(Self { state, rule, origin, held, at, outside, decision: Decision::new(state, now), begun: 0 })
     }
 
     fn labelled(
         &self,
         elements: Vec<(Labels, f64)>,
     ) -> Result<(Vec<Element>, HashSet<Fingerprint>), Refusal> {
-        labelled(self.rule, self.rule.alert.as_deref().unwrap_or_default(), elements)
+        reading::labelled(self.rule, elements, self.at, &self.outside)
     }
 
     /// True where a fact came of it.
@@ -139,19 +131,11 @@ impl<'a> Judgement<'a> {
     }
 
     fn firing(&self, element: Element, since: Timestamp) -> FiringAlert {
-        let annotations = self.rule.annotations.iter().map(|(name, text)| {
-            let template = Template::parse(text);
-            let text = match &template {
-                Ok(template) => template.expand(&element.source, element.value),
-                Err(error) => Cow::Owned(templates::as_text(error)),
-            };
-            (name.clone(), bounded(text, kernel_limits::TEXT_BYTES_MAX).into_owned())
-        });
         FiringAlert {
             fingerprint: element.fingerprint,
             priority: priority_of(&element.labels).0,
             service: service_of(self.state, &element.labels),
-            annotations: annotations.collect(),
+            annotations: reading::annotations(self.rule, &element, self.at, &self.outside),
             labels: element.labels,
             starts_at: since,
             expires_at: None,
@@ -179,49 +163,4 @@ impl<'a> Judgement<'a> {
         }
         !is_kept
     }
-}
-
-/// Adds the rule's labels to each element; these win over the element's own, as in Prometheus.
-fn labelled(
-    rule: &RuleSettings,
-    name: &str,
-    elements: Vec<(Labels, f64)>,
-) -> Result<(Vec<Element>, HashSet<Fingerprint>), Refusal> {
-    let added: BTreeMap<&str, Result<Template, String>> = rule
-        .labels
-        .iter()
-        .filter(|(label, _)| !label.is_empty() && *label != "alertname")
-        .map(|(label, text)| (label.as_str(), Template::parse(text).map_err(templates::as_text)))
-        .collect();
-    let mut seen = HashSet::with_capacity(elements.len());
-    let mut all = Vec::with_capacity(elements.len());
-    for (source, value) in elements {
-        let own = |label: &str| label == "__name__" || label == "alertname" || added.contains_key(label);
-        let mut pairs: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(source.len() + added.len() + 1);
-        let kept = source.iter().filter(|(label, _)| !own(label));
-        pairs.extend(kept.map(|(label, value)| (label, Cow::Borrowed(value))));
-        pairs.push(("alertname", Cow::Borrowed(name)));
-        pairs.extend(added.iter().map(|(label, template)| {
-            let text = match template {
-                Ok(template) => template.expand(&source, value),
-                Err(said_instead) => Cow::Borrowed(said_instead.as_str()),
-            };
-            (*label, bounded(text, kernel_limits::LABEL_VALUE_BYTES_MAX))
-        }));
-        let labels = Labels::new(pairs).expect("each name is left out of the others and none is empty");
-        let fingerprint = labels.fingerprint();
-        if !seen.insert(fingerprint) {
-            return Err(Refusal::SameLabelsTwice { alert: name.to_owned(), labels });
-        }
-        all.push(Element { fingerprint, labels, source, value });
-    }
-    Ok((all, seen))
-}
-
-/// Cuts at the last whole character that fits.
-fn bounded(text: Cow<'_, str>, bytes_max: usize) -> Cow<'_, str> {
-    if text.len() <= bytes_max {
-        return text;
-    }
-    Cow::Owned(text[..text.floor_char_boundary(bytes_max)].to_owned())
 }

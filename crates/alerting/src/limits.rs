@@ -35,7 +35,17 @@ pub const OTHER_NAMES: &str = "(other)";
 pub const TITLE_CHARS_MAX: usize = 200;
 /// Longest template; longer is refused.
 pub const TEMPLATE_BYTES_MAX: usize = 16 << 10;
-/// Nesting of `if` and parentheses in a template; deeper is refused.
+/// Nesting of actions and parentheses in a template, and of what `args` makes; deeper is refused.
 pub const TEMPLATE_NESTING_MAX: usize = 32;
+/// Nesting while a template is expanded, with the templates that it calls; deeper is an error.
+pub const TEMPLATE_DEPTH_MAX: usize = 128;
+/// Steps that one expansion may take: nodes, commands and operands, and text by its length; more is an error.
+pub const TEMPLATE_STEPS_MAX: usize = 100_000;
+/// Queries that one expansion may ask; more is an error.
+pub const TEMPLATE_QUERIES_MAX: usize = 32;
+/// Different queries that the templates of one rule may ask in one evaluation; what asks more is an error.
+pub const ANSWERS_MAX: usize = 2_000;
+/// Elements of the answer to one query of a template; more is an error.
+pub const ANSWER_SAMPLES_MAX: usize = 10_000;
 /// Widest and most precise that `printf` writes a value; more is an error.
 pub const PRINTF_WIDTH_MAX: usize = 256;

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alerting::templates::Outside;
 use engine::{Engine, World};
 use facts::Entry;
 use journal::Journal;
@@ -181,6 +182,7 @@ impl Parts {
             arrivals,
             http: egress::http::Client::new(network.clone()),
             promql: promql::Settings::default(),
+            outside: Arc::new(Outside { url: self.public_url.clone(), ..Outside::default() }),
         };
         let book = Book::open(&self.options.data.join("meanings.jsonl"));
         let book = Arc::new(book.map_err(Failure::fault("read what metrics mean"))?);

@@ -1,4 +1,4 @@
-use super::TemplateError;
+use super::{TemplateError, literals};
 
 /// A piece of a template: text, or what stands between `{{` and `}}`.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +27,13 @@ pub(super) enum Token {
     Float(f64),
     Pipe,
     Open,
-    Close,
+    /// `)`, with the fields that follow at once: `).field`.
+    Close(Vec<String>),
+    /// `:=`
+    Declare,
+    /// `=`
+    Assign,
+    Comma,
 }
 
 /// Cuts a template into its pieces, with the spaces that trim markers take away already gone.
@@ -127,12 +133,13 @@ impl Lexer<'_> {
             }
             ')' => {
                 self.at += 1;
-                match self.rest().starts_with('.') {
-                    true => Err(unsupported(offset + 1, "a field of a parenthesis")),
-                    false => Ok(Token::Close),
-                }
+                self.fields().map(Token::Close)
             }
-            '"' => self.quoted(),
+            '"' => {
+                let (read, end) = literals::quoted(self.text, offset)?;
+                self.at = end;
+                Ok(Token::Text(read))
+            }
             '`' => {
                 let body = &self.text[offset + 1..];
                 let end =
@@ -141,7 +148,9 @@ impl Lexer<'_> {
                 Ok(Token::Text(body[..end].to_owned()))
             }
             '\'' => {
-                Err(unsupported(offset, "a character constant").hint("write it as text, in double quotes"))
+                let (read, end) = literals::character(self.text, offset)?;
+                self.at = end;
+                Ok(Token::Int(read))
             }
             '$' => {
                 self.at += 1;
@@ -158,11 +167,30 @@ impl Lexer<'_> {
                 Ok(Token::Dot(fields))
             }
             '+' | '-' | '0'..='9' => self.number(),
-            ':' | '=' => Err(unsupported(offset, "a variable of one's own")),
-            ',' => Err(TemplateError::new(offset, "`,` does not belong here")),
-            c if is_word(c) => Ok(Token::Word(self.word())),
+            ':' if self.rest().starts_with(":=") => {
+                self.at += 2;
+                Ok(Token::Declare)
+            }
+            '=' | ',' => {
+                self.at += 1;
+                Ok(if first == '=' { Token::Assign } else { Token::Comma })
+            }
+            c if is_word(c) => {
+                let word = self.word();
+                match self.rest().starts_with('.') {
+                    true => Err(TemplateError::new(self.at, format!("`{word}` has no fields"))
+                        .hint("put a call whose result has some in parentheses")),
+                    false => Ok(Token::Word(word)),
+                }
+            }
             c => Err(TemplateError::new(offset, format!("`{c}` does not belong here"))),
         }
+    }
+
+    fn number(&mut self) -> Result<Token, TemplateError> {
+        let (read, length) = literals::number(self.rest(), self.at)?;
+        self.at += length;
+        Ok(read)
     }
 
     fn word(&mut self) -> String {
@@ -184,61 +212,4 @@ impl Lexer<'_> {
         }
         Ok(fields)
     }
-
-    fn number(&mut self) -> Result<Token, TemplateError> {
-        let offset = self.at;
-        let (mut length, mut takes_sign) = (0, true);
-        for c in self.rest().chars() {
-            let is_sign = takes_sign && matches!(c, '+' | '-');
-            if !is_sign && c != '.' && !is_word(c) {
-                break;
-            }
-            takes_sign = matches!(c, 'e' | 'E');
-            length += c.len_utf8();
-        }
-        let text = &self.text[offset..offset + length];
-        self.at += length;
-        if let Ok(int) = text.parse() {
-            return Ok(Token::Int(int));
-        }
-        let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
-        match text.parse() {
-            Ok(float) if plain => Ok(Token::Float(float)),
-            _ => {
-                Err(TemplateError::new(offset, format!("`{text}` is not a number"))
-                    .hint("write it in decimals"))
-            }
-        }
-    }
-
-    fn quoted(&mut self) -> Result<Token, TemplateError> {
-        let offset = self.at;
-        let mut text = String::new();
-        let mut chars = self.text[offset + 1..].char_indices();
-        while let Some((place, c)) = chars.next() {
-            match c {
-                '"' => {
-                    self.at = offset + 1 + place + 1;
-                    return Ok(Token::Text(text));
-                }
-                '\n' => break,
-                '\\' => match chars.next() {
-                    Some((_, 'n')) => text.push('\n'),
-                    Some((_, 't')) => text.push('\t'),
-                    Some((_, 'r')) => text.push('\r'),
-                    Some((_, c @ ('\\' | '"'))) => text.push(c),
-                    _ => {
-                        let error = unsupported(offset + 1 + place, "this escape");
-                        return Err(error.hint("use a text between backquotes, where `\\` stands for itself"));
-                    }
-                },
-                c => text.push(c),
-            }
-        }
-        Err(TemplateError::new(offset, "a text has no closing `\"`"))
-    }
-}
-
-pub(super) fn unsupported(offset: usize, what: impl std::fmt::Display) -> TemplateError {
-    TemplateError::new(offset, format!("not supported yet: {what}"))
 }

@@ -1,30 +1,57 @@
-//! Templates of rule labels and annotations: the part of Go's `text/template` with Prometheus's functions that rules
-//! use. Everything else is refused by [`check`] with its place.
+//! Templates of rule labels and annotations: Go's `text/template` with Prometheus's functions, as Prometheus 3.14 has
+//! them for rules.
 //!
-//! Supported: `$labels.x`, `.Labels.x`, `$value`, `.Value`, `$externalLabels` and `$externalURL` (both empty), text,
-//! number and boolean literals, pipes, parentheses, `if`/`else if`/`else`/`end`, comments, trim markers, and the
-//! functions that `functions::FUNCTIONS` names. Formulas and output formats are those of Prometheus's
-//! `template/template.go` and of Go's `fmt` and `strconv`.
+//! The characters: a [`Template`] is parsed once and expanded for every alert; a [`Scene`] is the alert, the instant,
+//! and what lies [`Outside`] of it. A template may ask queries; nobody here can answer one, so the [`Answers`] come with
+//! the scene, and whoever evaluates a rule finds them by expanding the same templates once with somebody to ask.
+//!
+//! Guaranteed: what [`check`] takes can be expanded; an expansion ends, since its steps, queries, depth and text have
+//! limits; the same scene gives the same text. Formulas and output formats are those of Prometheus's
+//! `template/template.go` and of Go's `fmt` and `strconv`. Numbers of both types compare with each other, which Go
+//! refuses.
 
+mod compare;
 mod eval;
+mod expressions;
 mod functions;
 mod go_text;
 mod lex;
+mod literals;
+mod numbers;
+mod outside;
 mod parse;
 mod printf;
+mod strings;
+mod times;
 mod value;
 
 use std::borrow::Cow;
 use std::fmt;
 
-use kernel::Labels;
+use kernel::{Labels, Timestamp};
 
 pub use go_text::go_float;
+pub use outside::{Answer, Answers, Outside, Sample, SampleValue};
 
 /// A template, parsed once and expanded for every alert.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    nodes: Vec<parse::Node>,
+    parsed: parse::Parsed,
+}
+
+/// What a template is expanded for.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The labels of the element, without those of the rule.
+    pub labels: &'a Labels,
+    /// Its value.
+    pub value: f64,
+    /// When the rule was evaluated.
+    pub at: Timestamp,
+    /// External labels and URL.
+    pub outside: &'a Outside,
+    /// Answers queries.
+    pub ask: &'a dyn Fn(&str) -> Answer,
 }
 
 /// Why a template is refused.
@@ -71,24 +98,23 @@ impl Template {
     /// The first thing that stands against it.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if !text.contains("{{") {
-            let nodes = if text.is_empty() { Vec::new() } else { vec![parse::Node::Text(text.to_owned())] };
-            return Ok(Self { nodes });
+            let main = if text.is_empty() { Vec::new() } else { vec![parse::Node::Text(text.to_owned())] };
+            return Ok(Self { parsed: parse::Parsed { main, ..parse::Parsed::default() } });
         }
-        parse::parse(text).map(|nodes| Self { nodes })
+        parse::parse(text).map(|parsed| Self { parsed })
+    }
+
+    /// Whether its text may depend on the answer to a query.
+    pub fn asks(&self) -> bool {
+        self.parsed.asks
     }
 
     /// The text for one alert. An error becomes the text, as in Prometheus: people see it where they look.
-    pub fn expand<'a>(&'a self, labels: &Labels, value: f64) -> Cow<'a, str> {
-        match &self.nodes[..] {
-            [] => return Cow::Borrowed(""),
-            [parse::Node::Text(text)] => return Cow::Borrowed(text),
-            _ => {}
-        }
-        let mut text = String::new();
-        let context = eval::Context { labels, value };
-        match context.expand(&self.nodes, &mut text) {
-            Ok(()) => Cow::Owned(text),
-            Err(message) => Cow::Owned(as_text(message)),
+    pub fn expand<'a>(&'a self, scene: &Scene<'_>) -> Cow<'a, str> {
+        match &self.parsed.main[..] {
+            [] => Cow::Borrowed(""),
+            [parse::Node::Text(text)] => Cow::Borrowed(text),
+            _ => Cow::Owned(eval::expand(&self.parsed, scene).unwrap_or_else(as_text)),
         }
     }
 }

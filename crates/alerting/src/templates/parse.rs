@@ -1,54 +1,86 @@
-use super::functions::{self, Function};
-use super::lex::{Piece, Placed, Token, pieces, unsupported};
-use super::{TemplateError, printf};
+//! From pieces to nodes: which action stands in which, and which variables are known where.
+
+use std::collections::BTreeMap;
+
+use super::TemplateError;
+use super::expressions::{self, Pipeline};
+use super::lex::{Piece, Placed, Token, pieces};
 use crate::limits;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
     Text(String),
-    Value(Pipeline),
-    If { branches: Vec<(Pipeline, Vec<Node>)>, otherwise: Vec<Node> },
+    Action(Pipeline),
+    /// The first of the branches whose pipeline is true, else the rest. `with` sets the dot in it.
+    Branch {
+        sets_dot: bool,
+        branches: Vec<(Pipeline, Vec<Node>)>,
+        otherwise: Vec<Node>,
+    },
+    /// Once for each element, or the rest where there is none.
+    Range {
+        over: Pipeline,
+        body: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
+    Break,
+    Continue,
+    /// Another template of the same text, with what becomes its dot.
+    Template {
+        name: String,
+        with: Option<Pipeline>,
+    },
 }
 
-/// Commands from left to right, each with the result of the one before as its last argument.
-pub(super) type Pipeline = Vec<Command>;
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Command {
-    Operand(Operand),
-    Call(&'static Function, Vec<Operand>),
+/// A text's own nodes, and the templates that it defines.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Parsed {
+    pub(super) main: Vec<Node>,
+    pub(super) named: BTreeMap<String, Vec<Node>>,
+    /// A query is somewhere among them.
+    pub(super) asks: bool,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Operand {
-    Text(String),
-    Int(i64),
-    Float(f64),
-    Bool(bool),
-    Labels,
-    Label(String),
-    Value,
-    /// External labels: Swan has none.
-    NoLabels,
-    Nested(Pipeline),
-}
+/// What every rule's template knows; `$` is the dot with which it begins.
+pub(super) const VARIABLES: [&str; 5] = ["", "labels", "externalLabels", "externalURL", "value"];
 
-pub(super) fn parse(text: &str) -> Result<Vec<Node>, TemplateError> {
+pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
     if text.len() > limits::TEMPLATE_BYTES_MAX {
         let message = format!("the template is longer than {} bytes", limits::TEMPLATE_BYTES_MAX);
         return Err(TemplateError::new(limits::TEMPLATE_BYTES_MAX, message));
     }
-    let mut parser = Parser { pieces: pieces(text)?.into_iter(), depth: 0 };
-    let (nodes, stopped) = parser.nodes()?;
+    let known = Known { variables: VARIABLES.map(str::to_owned).to_vec(), dot_is_alert: true };
+    let pieces = pieces(text)?;
+    let asks = pieces.iter().any(asks);
+    let mut parser =
+        Parser { pieces: pieces.into_iter(), depth: 0, ranges: 0, known, named: BTreeMap::new() };
+    let (main, stopped) = parser.nodes()?;
     match stopped {
-        None => Ok(nodes),
+        None => Ok(Parsed { main, named: parser.named, asks }),
         Some(stop) => Err(TemplateError::new(stop.offset, format!("`{}` without an `if`", stop.word))),
     }
+}
+
+fn asks(piece: &Piece) -> bool {
+    let Piece::Action { tokens, .. } = piece else { return false };
+    tokens.iter().any(|placed| matches!(&placed.token, Token::Word(word) if word == "query"))
+}
+
+/// What expressions may refer to at one place.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) variables: Vec<String>,
+    /// Whether the dot is the alert, whose fields are known.
+    pub(super) dot_is_alert: bool,
 }
 
 struct Parser {
     pieces: std::vec::IntoIter<Piece>,
     depth: usize,
+    /// How many `range` stand around.
+    ranges: usize,
+    known: Known,
+    named: BTreeMap<String, Vec<Node>>,
 }
 
 /// `else` or `end`, with what stands after it.
@@ -63,231 +95,213 @@ impl Parser {
     fn nodes(&mut self) -> Result<(Vec<Node>, Option<Stop>), TemplateError> {
         let mut nodes = Vec::new();
         while let Some(piece) = self.pieces.next() {
-            match piece {
-                Piece::Text(text) if text.is_empty() => {}
-                Piece::Text(text) => nodes.push(Node::Text(text)),
-                Piece::Action { offset, tokens } => match keyword(&tokens) {
-                    Some("if") => nodes.push(self.branches(offset, tokens)?),
-                    Some(word @ ("else" | "end")) => {
-                        let word = word.to_owned();
-                        let rest = tokens.into_iter().skip(1).collect();
-                        return Ok((nodes, Some(Stop { offset, word, rest })));
-                    }
-                    _ => nodes.push(Node::Value(pipeline_of(offset, tokens)?)),
-                },
+            let (offset, tokens) = match piece {
+                Piece::Text(text) if text.is_empty() => continue,
+                Piece::Text(text) => {
+                    nodes.push(Node::Text(text));
+                    continue;
+                }
+                Piece::Action { offset, tokens } => (offset, tokens),
+            };
+            let Some(word) = keyword(&tokens) else {
+                nodes.push(Node::Action(self.pipeline(offset, tokens, 1)?));
+                continue;
+            };
+            let word = word.to_owned();
+            let rest: Vec<Placed> = tokens.into_iter().skip(1).collect();
+            match word.as_str() {
+                "else" | "end" => return Ok((nodes, Some(Stop { offset, word, rest }))),
+                "if" | "with" => nodes.push(self.branch(offset, &word, rest)?),
+                "range" => nodes.push(self.range(offset, rest)?),
+                "break" | "continue" => nodes.push(self.leave(offset, &word, &rest)?),
+                "template" => nodes.push(self.template(offset, rest)?),
+                "define" => self.define(offset, rest)?,
+                _ => nodes.push(self.block(offset, rest)?),
             }
         }
         Ok((nodes, None))
     }
 
-    fn branches(&mut self, offset: usize, tokens: Vec<Placed>) -> Result<Node, TemplateError> {
+    fn pipeline(
+        &mut self,
+        offset: usize,
+        tokens: Vec<Placed>,
+        declared_max: usize,
+    ) -> Result<Pipeline, TemplateError> {
+        expressions::pipeline(offset, tokens, declared_max, &mut self.known)
+    }
+
+    /// What stands inside of something: what it declares is unknown behind it.
+    fn inside<T>(
+        &mut self,
+        offset: usize,
+        read: impl FnOnce(&mut Self) -> Result<T, TemplateError>,
+    ) -> Result<T, TemplateError> {
         self.depth += 1;
         if self.depth > limits::TEMPLATE_NESTING_MAX {
-            return Err(too_deep(offset));
+            return Err(expressions::too_deep(offset));
         }
-        let unclosed = || TemplateError::new(offset, "`if` has no `{{ end }}`");
-        let condition = pipeline_of(offset, tokens.into_iter().skip(1).collect())?;
-        let mut branches = Vec::new();
-        let mut condition = Some(condition);
-        loop {
-            let (body, stop) = self.nodes()?;
-            let Stop { offset: at, word, rest } = stop.ok_or_else(unclosed)?;
-            let otherwise = match condition.take() {
-                Some(held) => {
-                    branches.push((held, body));
-                    Vec::new()
+        let known = self.known.clone();
+        let inner = read(self)?;
+        self.known = known;
+        self.depth -= 1;
+        Ok(inner)
+    }
+
+    fn branch(&mut self, offset: usize, word: &str, tokens: Vec<Placed>) -> Result<Node, TemplateError> {
+        let sets_dot = word == "with";
+        self.inside(offset, |parser| {
+            let outer_dot = parser.known.dot_is_alert;
+            let mut branches = Vec::new();
+            let mut condition = Some((offset, tokens));
+            loop {
+                let held = match condition.take() {
+                    Some((at, tokens)) => Some(parser.pipeline(at, tokens, 1)?),
+                    None => None,
+                };
+                parser.known.dot_is_alert = outer_dot && !(sets_dot && held.is_some());
+                let (body, stop) = parser.nodes()?;
+                parser.known.dot_is_alert = outer_dot;
+                let Stop { offset: at, word: stop, rest } = stop.ok_or_else(|| unclosed(offset, word))?;
+                let otherwise = match held {
+                    Some(held) => {
+                        branches.push((held, body));
+                        Vec::new()
+                    }
+                    None if stop == "end" => body,
+                    None => return Err(TemplateError::new(at, "`else` after the last `else`")),
+                };
+                match (stop.as_str(), keyword(&rest)) {
+                    ("end", _) if rest.is_empty() => {
+                        return Ok(Node::Branch { sets_dot, branches, otherwise });
+                    }
+                    ("else", None) if rest.is_empty() => {}
+                    ("else", Some(again)) if again == word => {
+                        condition = Some((at, rest.into_iter().skip(1).collect()));
+                    }
+                    _ => return Err(nothing_after(at, &stop)),
                 }
-                None if word == "end" => body,
-                None => return Err(TemplateError::new(at, "`else` after the last `else`")),
-            };
-            match (word.as_str(), keyword(&rest)) {
-                ("end", _) if rest.is_empty() => {
-                    self.depth -= 1;
-                    return Ok(Node::If { branches, otherwise });
-                }
-                ("else", None) if rest.is_empty() => {}
-                ("else", Some("if")) => {
-                    condition = Some(pipeline_of(at, rest.into_iter().skip(1).collect())?);
-                }
-                _ => return Err(TemplateError::new(at, format!("nothing may stand after `{word}` here"))),
+            }
+        })
+    }
+
+    fn range(&mut self, offset: usize, tokens: Vec<Placed>) -> Result<Node, TemplateError> {
+        self.inside(offset, |parser| {
+            let over = parser.pipeline(offset, tokens, 2)?;
+            let outer_dot = std::mem::replace(&mut parser.known.dot_is_alert, false);
+            parser.ranges += 1;
+            let (body, stop) = parser.nodes()?;
+            parser.ranges -= 1;
+            parser.known.dot_is_alert = outer_dot;
+            let stop = stop.ok_or_else(|| unclosed(offset, "range"))?;
+            let is_last = stop.word == "end";
+            if !stop.rest.is_empty() {
+                return Err(nothing_after(stop.offset, &stop.word));
+            }
+            let otherwise = if is_last { Vec::new() } else { parser.rest_of(offset, "range")? };
+            Ok(Node::Range { over, body, otherwise })
+        })
+    }
+
+    /// Nodes up to an `end`.
+    fn rest_of(&mut self, offset: usize, word: &str) -> Result<Vec<Node>, TemplateError> {
+        let (body, stop) = self.nodes()?;
+        let stop = stop.ok_or_else(|| unclosed(offset, word))?;
+        if stop.word == "else" {
+            return Err(TemplateError::new(stop.offset, format!("`{word}` has no `else` here")));
+        }
+        if stop.rest.is_empty() { Ok(body) } else { Err(nothing_after(stop.offset, "end")) }
+    }
+
+    fn leave(&self, offset: usize, word: &str, rest: &[Placed]) -> Result<Node, TemplateError> {
+        if !rest.is_empty() {
+            return Err(nothing_after(offset, word));
+        }
+        match (self.ranges, word) {
+            (0, _) => Err(TemplateError::new(offset, format!("`{word}` outside of a `range`"))),
+            (_, "break") => Ok(Node::Break),
+            _ => Ok(Node::Continue),
+        }
+    }
+
+    fn template(&mut self, offset: usize, tokens: Vec<Placed>) -> Result<Node, TemplateError> {
+        let (name, rest) = name_of(offset, "template", tokens)?;
+        let with = if rest.is_empty() { None } else { Some(self.pipeline(offset, rest, 1)?) };
+        Ok(Node::Template { name, with })
+    }
+
+    /// `define` stands at the top, and what is in it knows only its own dot.
+    fn define(&mut self, offset: usize, tokens: Vec<Placed>) -> Result<(), TemplateError> {
+        let (name, rest) = name_of(offset, "define", tokens)?;
+        if !rest.is_empty() {
+            return Err(nothing_after(offset, "define"));
+        }
+        if self.depth > 0 {
+            return Err(TemplateError::new(offset, "`define` stands inside of nothing else"));
+        }
+        let body = self.body_of(offset, "define")?;
+        self.name(offset, name, body)
+    }
+
+    /// `block` defines a template and is replaced by it at once.
+    fn block(&mut self, offset: usize, tokens: Vec<Placed>) -> Result<Node, TemplateError> {
+        let (name, rest) = name_of(offset, "block", tokens)?;
+        let with = Some(self.pipeline(offset, rest, 1)?);
+        let body = self.body_of(offset, "block")?;
+        self.name(offset, name.clone(), body)?;
+        Ok(Node::Template { name, with })
+    }
+
+    fn body_of(&mut self, offset: usize, word: &str) -> Result<Vec<Node>, TemplateError> {
+        self.inside(offset, |parser| {
+            parser.known = Known { variables: vec![String::new()], dot_is_alert: false };
+            let ranges = std::mem::replace(&mut parser.ranges, 0);
+            let body = parser.rest_of(offset, word)?;
+            parser.ranges = ranges;
+            Ok(body)
+        })
+    }
+
+    fn name(&mut self, offset: usize, name: String, body: Vec<Node>) -> Result<(), TemplateError> {
+        let is_blank = |body: &[Node]| {
+            body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()))
+        };
+        match self.named.get(&name) {
+            Some(known) if !is_blank(known) && !is_blank(&body) => {
+                Err(TemplateError::new(offset, format!("the template `{name}` is defined twice")))
+            }
+            Some(known) if !is_blank(known) => Ok(()),
+            _ => {
+                self.named.insert(name, body);
+                Ok(())
             }
         }
     }
 }
+
+fn unclosed(offset: usize, word: &str) -> TemplateError {
+    TemplateError::new(offset, format!("`{word}` has no `{{{{ end }}}}`"))
+}
+
+fn nothing_after(offset: usize, word: &str) -> TemplateError {
+    TemplateError::new(offset, format!("nothing may stand after `{word}` here"))
+}
+
+/// The name that `template`, `define` and `block` begin with, and what follows it.
+fn name_of(offset: usize, word: &str, tokens: Vec<Placed>) -> Result<(String, Vec<Placed>), TemplateError> {
+    let mut tokens = tokens.into_iter();
+    match tokens.next().map(|placed| placed.token) {
+        Some(Token::Text(name)) => Ok((name, tokens.collect())),
+        _ => Err(TemplateError::new(offset, format!("`{word}` needs a name in quotes"))),
+    }
+}
+
+const KEYWORDS: [&str; 10] =
+    ["if", "with", "range", "else", "end", "break", "continue", "template", "define", "block"];
 
 fn keyword(tokens: &[Placed]) -> Option<&str> {
     match tokens.first().map(|placed| &placed.token) {
-        Some(Token::Word(word)) => Some(word),
+        Some(Token::Word(word)) if KEYWORDS.contains(&word.as_str()) => Some(word),
         _ => None,
     }
-}
-
-fn too_deep(offset: usize) -> TemplateError {
-    TemplateError::new(offset, format!("nested deeper than {}", limits::TEMPLATE_NESTING_MAX))
-}
-
-fn pipeline_of(offset: usize, tokens: Vec<Placed>) -> Result<Pipeline, TemplateError> {
-    let mut reader = Reader { tokens: tokens.into_iter().peekable(), end: offset, depth: 0 };
-    let pipeline = reader.pipeline()?;
-    match reader.tokens.next() {
-        None => Ok(pipeline),
-        Some(extra) => Err(TemplateError::new(extra.offset, "`)` without `(`")),
-    }
-}
-
-struct Reader {
-    tokens: std::iter::Peekable<std::vec::IntoIter<Placed>>,
-    /// Where the action begins: where something is missing.
-    end: usize,
-    depth: usize,
-}
-
-impl Reader {
-    /// Commands up to the end or to a closing parenthesis.
-    fn pipeline(&mut self) -> Result<Pipeline, TemplateError> {
-        let mut commands: Pipeline = Vec::new();
-        loop {
-            let piped = !commands.is_empty();
-            commands.push(self.command(piped)?);
-            match self.tokens.peek().map(|placed| &placed.token) {
-                Some(Token::Pipe) => {
-                    self.tokens.next();
-                }
-                _ => return Ok(commands),
-            }
-        }
-    }
-
-    fn command(&mut self, piped: bool) -> Result<Command, TemplateError> {
-        let first = self.tokens.next();
-        let Some(Placed { offset, token }) = first else {
-            return Err(TemplateError::new(self.end, "a value is missing"));
-        };
-        if let Token::Word(name) = &token
-            && !matches!(name.as_str(), "true" | "false")
-        {
-            let function = functions::named(name).ok_or_else(|| no_function(offset, name))?;
-            let arguments = self.arguments()?;
-            function.check_count(offset, arguments.len() + usize::from(piped))?;
-            check_literals(offset, function, &arguments)?;
-            return Ok(Command::Call(function, arguments));
-        }
-        let operand = self.operand(offset, token)?;
-        if piped {
-            return Err(TemplateError::new(offset, "only a function can stand after `|`"));
-        }
-        match self.arguments()?.is_empty() {
-            true => Ok(Command::Operand(operand)),
-            false => {
-                Err(TemplateError::new(offset, "a value takes no arguments")
-                    .hint("write `|` before a function"))
-            }
-        }
-    }
-
-    fn arguments(&mut self) -> Result<Vec<Operand>, TemplateError> {
-        let mut arguments = Vec::new();
-        while let Some(Placed { offset, token }) =
-            self.tokens.next_if(|placed| !matches!(placed.token, Token::Pipe | Token::Close))
-        {
-            arguments.push(self.operand(offset, token)?);
-        }
-        Ok(arguments)
-    }
-
-    fn operand(&mut self, offset: usize, token: Token) -> Result<Operand, TemplateError> {
-        match token {
-            Token::Text(text) => Ok(Operand::Text(text)),
-            Token::Int(int) => Ok(Operand::Int(int)),
-            Token::Float(float) => Ok(Operand::Float(float)),
-            Token::Word(word) if word == "true" || word == "false" => Ok(Operand::Bool(word == "true")),
-            Token::Word(word) if functions::named(&word).is_some() => {
-                let message = format!("the function `{word}` stands where a value is expected");
-                Err(TemplateError::new(offset, message).hint("put a call that is an argument in parentheses"))
-            }
-            Token::Word(word) => Err(no_function(offset, &word)),
-            Token::Variable(name, fields) => variable(offset, &name, fields),
-            Token::Dot(fields) => field_of_dot(offset, fields),
-            Token::Open => {
-                self.depth += 1;
-                if self.depth > limits::TEMPLATE_NESTING_MAX {
-                    return Err(too_deep(offset));
-                }
-                let nested = self.pipeline()?;
-                self.depth -= 1;
-                match self.tokens.next() {
-                    Some(Placed { token: Token::Close, .. }) => Ok(Operand::Nested(nested)),
-                    _ => Err(TemplateError::new(offset, "`(` has no `)`")),
-                }
-            }
-            Token::Pipe | Token::Close => Err(TemplateError::new(offset, "a value is missing")),
-        }
-    }
-}
-
-fn variable(offset: usize, name: &str, fields: Vec<String>) -> Result<Operand, TemplateError> {
-    match name {
-        "labels" => labels(offset, fields),
-        "externalLabels" => none_of_ours(offset, fields),
-        "value" if fields.is_empty() => Ok(Operand::Value),
-        "externalURL" if fields.is_empty() => Ok(Operand::Text(String::new())),
-        "value" | "externalURL" => Err(TemplateError::new(offset, format!("`${name}` has no fields"))),
-        "" => Err(unsupported(offset, "`$` alone")),
-        _ => {
-            let error = TemplateError::new(offset, format!("there is no variable `${name}`"));
-            Err(error.hint("there are `$labels` and `$value`"))
-        }
-    }
-}
-
-fn field_of_dot(offset: usize, fields: Vec<String>) -> Result<Operand, TemplateError> {
-    let mut fields = fields.into_iter();
-    let first = fields.next();
-    let rest: Vec<String> = fields.collect();
-    match first.as_deref() {
-        Some("Labels") => labels(offset, rest),
-        Some("ExternalLabels") => none_of_ours(offset, rest),
-        Some("Value") if rest.is_empty() => Ok(Operand::Value),
-        Some("ExternalURL") if rest.is_empty() => Ok(Operand::Text(String::new())),
-        Some(name) => {
-            let error = TemplateError::new(offset, format!("there is no field `.{name}`"));
-            Err(error.hint("there are `.Labels` and `.Value`"))
-        }
-        None => Err(unsupported(offset, "`.` alone").hint("use `.Labels` or `.Value`")),
-    }
-}
-
-fn labels(offset: usize, mut fields: Vec<String>) -> Result<Operand, TemplateError> {
-    match fields.len() {
-        0 => Ok(Operand::Labels),
-        1 => Ok(Operand::Label(fields.remove(0))),
-        _ => Err(TemplateError::new(offset, "a label's value has no fields")),
-    }
-}
-
-fn none_of_ours(offset: usize, fields: Vec<String>) -> Result<Operand, TemplateError> {
-    labels(offset, fields).map(|operand| match operand {
-        Operand::Labels => Operand::NoLabels,
-        _ => Operand::Text(String::new()),
-    })
-}
-
-fn no_function(offset: usize, name: &str) -> TemplateError {
-    if functions::UNSUPPORTED.contains(&name) {
-        return unsupported(offset, format_args!("`{name}`"));
-    }
-    let known: Vec<&str> = functions::FUNCTIONS.iter().map(|function| function.name).collect();
-    TemplateError::new(offset, format!("there is no function `{name}`"))
-        .hint(format!("there are {}", known.join(", ")))
-}
-
-/// What a literal first argument tells already: a format that cannot be followed, an expression that does not compile.
-fn check_literals(offset: usize, function: &Function, arguments: &[Operand]) -> Result<(), TemplateError> {
-    let Some(Operand::Text(text)) = arguments.first() else { return Ok(()) };
-    let checked = match function.name {
-        "printf" => printf::check(text),
-        "match" | "reReplaceAll" => functions::regex(text).map(|_| ()),
-        _ => Ok(()),
-    };
-    checked.map_err(|message| TemplateError::new(offset, message))
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alerting::{Command, PostedAlert, Refusal, Standing, State, WakeReason, apply, decide, next_wake};
 use facts::alerting::{AlertingFact, FiringAlert, Matcher, Priority};
@@ -131,7 +132,14 @@ impl Play {
     /// A rule of group `shop` is evaluated and holds for these label sets.
     pub(crate) fn holds(&mut self, rule: usize, elements: &[&str]) -> Vec<AlertingFact> {
         let elements = elements.iter().map(|text| (labels(text), 0.25)).collect();
-        self.ask(Command::JudgeRule { group: "shop".to_owned(), rule, at: self.now, elements }).unwrap()
+        self.ask(Command::JudgeRule {
+            group: "shop".to_owned(),
+            rule,
+            at: self.now,
+            elements,
+            outside: Arc::default(),
+        })
+        .unwrap()
     }
 
     pub(crate) fn receives(&mut self, alerts: Vec<PostedAlert>) -> Vec<AlertingFact> {

@@ -1,4 +1,6 @@
 use alerting::{Command, PostedAlert, State, WakeReason, apply, decide, next_wake};
+use std::sync::Arc;
+
 use facts::alerting::{AlertingFact as A, FiringAlert, Origin, Priority, ResolveReason, SuppressReason};
 use facts::{Entry, Fact, Seq};
 use kernel::{Actor, Fingerprint, GroupId, Labels, SilenceId, Span, Timestamp};
@@ -67,7 +69,13 @@ fn take(play: &mut Play, step: Step) {
         Step::Judge { rule, nodes } => {
             let nodes: std::collections::BTreeSet<u8> = nodes.into_iter().collect();
             let elements = nodes.iter().map(element).collect();
-            Command::JudgeRule { group: "shop".to_owned(), rule, at: play.now, elements }
+            Command::JudgeRule {
+                group: "shop".to_owned(),
+                rule,
+                at: play.now,
+                elements,
+                outside: Arc::default(),
+            }
         }
         Step::Receive { nodes } => {
             let alerts = nodes.into_iter().map(|(node, kind, ends)| PostedAlert {

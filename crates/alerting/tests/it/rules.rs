@@ -1,4 +1,7 @@
-use alerting::{Command, Refusal};
+use std::sync::Arc;
+
+use alerting::templates::{Answers, Outside, Sample, SampleValue};
+use alerting::{Command, Reading, Refusal};
 use facts::alerting::{AlertingFact as A, Origin, Priority, ResolveReason};
 use kernel::{Refuse, Timestamp};
 use serde_json::{Value, json};
@@ -56,6 +59,7 @@ fn an_evaluation_that_changes_nothing_records_nothing() {
         rule: 1,
         at: play.now,
         elements: vec![(labels("service=shop"), 17.0)],
+        outside: Arc::default(),
     };
     assert_eq!(play.ask(command), Ok(vec![]));
 }
@@ -192,7 +196,13 @@ fn series_that_become_the_same_alert_are_refused_and_named() {
     let rule = json!({"alert": "Down", "expr": "x", "labels": {"instance": "any"}});
     let mut play = Play::with(json!({"rule_groups": [{"name": "shop", "rules": [rule]}]}));
     let elements = vec![(labels("instance=a"), 1.0), (labels("instance=b"), 1.0)];
-    let judge = Command::JudgeRule { group: "shop".to_owned(), rule: 0, at: play.now, elements };
+    let judge = Command::JudgeRule {
+        group: "shop".to_owned(),
+        rule: 0,
+        at: play.now,
+        elements,
+        outside: Arc::default(),
+    };
     let refusal = play.ask(judge).unwrap_err();
     assert_eq!(
         refusal.sentence(),
@@ -208,7 +218,13 @@ fn a_rule_that_is_not_there_or_records_a_series_is_not_judged() {
     config["rule_groups"][0]["rules"][0] = json!({"record": "a:b", "expr": "x"});
     let mut play = Play::with(config);
     for (group, rule) in [("shop", 9), ("bank", 0), ("shop", 0)] {
-        let judge = Command::JudgeRule { group: group.to_owned(), rule, at: play.now, elements: vec![] };
+        let judge = Command::JudgeRule {
+            group: group.to_owned(),
+            rule,
+            at: play.now,
+            elements: vec![],
+            outside: Arc::default(),
+        };
         let group = group.to_owned();
         assert_eq!(play.ask(judge), Err(Refusal::NoSuchRule { group, rule }));
     }
@@ -220,13 +236,58 @@ fn a_template_that_fails_says_so_where_people_look() {
     let mut play = Play::with(json!({"rule_groups": [{"name": "shop", "rules": [rule]}]}));
     play.holds(0, &["a=1"]);
     let annotations = &play.fired()[0].annotations;
-    assert_eq!(annotations["summary"], "<error expanding template: not supported yet: `query`>");
+    assert_eq!(annotations["summary"], "<error expanding template: query: nobody answered `up`>");
     assert_eq!(annotations["d"], "<error expanding template: len: a float64 has no length>");
+}
+
+/// The answer `up{job="a"} 3` to the query `up`, and an external label.
+fn outside() -> Outside {
+    let mut answers = Answers::default();
+    let up = Sample { labels: labels("job=a"), value: SampleValue::Float(3.0) };
+    answers.find("up", || Ok(vec![up])).unwrap();
+    Outside { labels: labels("region=eu"), url: "https://swan.example".to_owned(), answers }
+}
+
+#[test]
+fn labels_and_annotations_say_what_came_with_the_evaluation() {
+    let rule = json!({"alert": "Odd", "expr": "x",
+        "labels": {"up": "{{ query \"up\" | first | value }}", "region": "{{ $externalLabels.region }}"},
+        "annotations": {"summary": "{{ range query \"up\" }}{{ .Labels.job }}{{ end }} at {{ $externalURL }}"}});
+    let mut play = Play::with(json!({"rule_groups": [{"name": "shop", "rules": [rule]}]}));
+    let outside = Arc::new(outside());
+    let elements = vec![(labels("a=1"), 1.0)];
+    play.ask(Command::JudgeRule { group: "shop".to_owned(), rule: 0, at: play.now, elements, outside })
+        .unwrap();
+    assert_eq!(play.fired()[0].labels, labels("a=1 alertname=Odd region=eu up=3"));
+    assert_eq!(play.fired()[0].annotations["summary"], "a at https://swan.example");
+}
+
+#[test]
+fn what_a_rule_says_of_a_firing_alert_follows_its_readings_and_its_facts_do_not() {
+    let rule = json!({"alert": "Odd", "expr": "x", "labels": {"b": "{{ $labels.a }}"},
+        "annotations": {"summary": "{{ $labels.a }} is at {{ $value }}"}});
+    let mut play = Play::with(json!({"rule_groups": [{"name": "shop", "rules": [rule]}]}));
+    play.holds(0, &["a=1"]);
+    let elements = vec![(labels("a=1"), 9.0), (labels("a=2"), 8.0)];
+    let reading = Reading { at: play.now, elements, outside: Arc::default() };
+    let said = play.state.wording("shop", 0).unwrap().said(&reading);
+    let fired = play.fired()[0].clone();
+    assert_eq!(fired.annotations["summary"], "1 is at 0.25");
+    let now = &said[&fired.fingerprint];
+    assert_eq!((now.value, &now.annotations["summary"][..]), (9.0, "1 is at 9"));
+    assert_eq!(said.len(), 2);
+    assert!(play.state.wording("shop", 1).is_none());
 }
 
 fn proves(play: &mut Play, rule: usize, elements: &[&str]) -> Vec<A> {
     let elements = elements.iter().map(|text| (labels(text), 1.0)).collect();
-    let command = Command::ProveRule { group: "shop".to_owned(), rule, at: play.now, elements };
+    let command = Command::ProveRule {
+        group: "shop".to_owned(),
+        rule,
+        at: play.now,
+        elements,
+        outside: Arc::default(),
+    };
     play.ask(command).unwrap()
 }
 

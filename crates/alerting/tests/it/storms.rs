@@ -1,4 +1,6 @@
 use alerting::{Command, Standing, limits};
+use std::sync::Arc;
+
 use facts::alerting::AlertingFact;
 use serde_json::json;
 
@@ -11,7 +13,13 @@ fn nodes() -> Vec<(kernel::Labels, f64)> {
 }
 
 fn judge(play: &mut Play) {
-    let command = Command::JudgeRule { group: "shop".to_owned(), rule: 1, at: play.now, elements: nodes() };
+    let command = Command::JudgeRule {
+        group: "shop".to_owned(),
+        rule: 1,
+        at: play.now,
+        elements: nodes(),
+        outside: Arc::default(),
+    };
     play.ask(command).unwrap();
 }
 

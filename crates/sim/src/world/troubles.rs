@@ -263,6 +263,7 @@ impl World {
                 rule,
                 at: self.now,
                 elements: elements.into_iter().map(|element| (element, 1.0)).collect(),
+                outside: std::sync::Arc::default(),
             };
             self.ask(Actor::Swan, judge, Asker::Rules(evaluation));
         }

@@ -26,6 +26,7 @@ mod tally;
 mod tests;
 mod text;
 
+use alerting::templates::Template;
 use facts::configuration::RuleGroup;
 use jiff::tz::TimeZone;
 use kernel::{Span, Timestamp};
@@ -109,6 +110,7 @@ fn check(asked: &BacktestAsked, setting: &BacktestSetting) -> Result<TimeZone, B
             return Err(bad("a rule has exactly one of `alert` and `record`".to_owned(), None));
         }
     }
+    labels_ask_nothing(&asked.groups)?;
     let mut names: Vec<&str> = asked.groups.iter().map(|group| group.name.as_str()).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -124,6 +126,21 @@ fn check(asked: &BacktestAsked, setting: &BacktestSetting) -> Result<TimeZone, B
         return Err(bad(sentence, Some("test fewer rules, a shorter time, or a longer interval")));
     }
     zone(asked, setting)
+}
+
+/// An alert is told apart by its labels, and what a query would have said of them at each instant is not evaluated.
+fn labels_ask_nothing(groups: &[RuleGroup]) -> Result<(), BacktestRefusal> {
+    for group in groups {
+        let own = group.rules.iter().flat_map(|rule| &rule.labels);
+        for (name, text) in group.labels.iter().chain(own) {
+            if Template::parse(text).is_ok_and(|template| template.asks()) {
+                let sentence =
+                    format!("not supported yet: a query in the label `{name}` of `{}`", group.name);
+                return Err(bad(sentence, Some("ask it in an annotation, or join it in the expression")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The named zone; else that of the rotations, where they agree; else UTC.

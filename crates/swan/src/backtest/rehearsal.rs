@@ -5,6 +5,7 @@
 //! walked), and nothing is handed to a provider.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use alerting::Silence;
 use engine::{Engine, Refusal, World};
@@ -78,7 +79,13 @@ impl Rehearsal {
         at: Timestamp,
         elements: Vec<(Labels, f64)>,
     ) -> Result<(), Refusal> {
-        let command = alerting::Command::JudgeRule { group: group.to_owned(), rule, at, elements };
+        let command = alerting::Command::JudgeRule {
+            group: group.to_owned(),
+            rule,
+            at,
+            elements,
+            outside: Arc::default(),
+        };
         let entries = self.engine.decide(at, &Actor::Swan, command.into())?;
         self.hear(entries);
         Ok(())

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use alerting::Reading;
 use kernel::Timestamp;
 use promql::{Matcher, TimeRange};
 use tokio::sync::watch;
@@ -69,19 +70,33 @@ impl web::ports::Storage for StoragePort {
     }
 }
 
-/// How rules fared when they were last evaluated. It is about this process: a rule that was not evaluated since the
-/// start is unknown.
+/// How rules fared when they were last evaluated, and what was read then. It is about this process: a rule that was not
+/// evaluated since the start is unknown.
 #[derive(Default)]
 pub(crate) struct RuleBook {
     rules: Mutex<BTreeMap<String, BTreeMap<usize, Evaluation>>>,
+    readings: Mutex<BTreeMap<String, Readings>>,
     groups: Mutex<BTreeMap<String, Evaluation>>,
 }
+
+/// What each rule of a group read, by its place, and the time of the samples.
+type Readings = BTreeMap<usize, (Timestamp, Arc<Reading>)>;
 
 impl RuleBook {
     /// A rule was evaluated.
     pub(crate) fn evaluated(&self, group: &str, place: usize, evaluation: Evaluation) {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         rules.entry(group.to_owned()).or_default().insert(place, evaluation);
+    }
+
+    /// What an evaluation of an alerting rule read, as of this time of its samples. One on the interval may have waited
+    /// for samples while a later one was proven; the later one stays.
+    pub(crate) fn read(&self, group: &str, place: usize, read_at: Timestamp, reading: Arc<Reading>) {
+        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_group = readings.entry(group.to_owned()).or_default();
+        if of_group.get(&place).is_none_or(|(known_at, _)| *known_at <= read_at) {
+            of_group.insert(place, (read_at, reading));
+        }
     }
 
     /// All rules of a group were.
@@ -93,6 +108,7 @@ impl RuleBook {
     /// Another configuration takes effect: what is known is about rules that may not be there any more.
     pub(crate) fn forget(&self) {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
@@ -101,6 +117,11 @@ impl web::ports::RuleHealth for RuleBook {
     fn rule(&self, group: &str, place: usize) -> Option<Evaluation> {
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         rules.get(group)?.get(&place).cloned()
+    }
+
+    fn reading(&self, group: &str, place: usize) -> Option<Arc<Reading>> {
+        let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        readings.get(group)?.get(&place).map(|(_, reading)| Arc::clone(reading))
     }
 
     fn group(&self, group: &str) -> Option<Evaluation> {

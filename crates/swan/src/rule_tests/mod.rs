@@ -5,13 +5,12 @@
 //! own intervals say; a [`case`] compares what is expected with what is there.
 //!
 //! What is guaranteed: a file passes here where it passes in promtool, but for what Swan refuses with a message of its
-//! own (templates with functions that it does not have).
+//! own.
 //!
 //! Alerts here are Prometheus's, not the engine's: annotations follow the last reading while an alert fires, and
 //! `ALERTS` and `ALERTS_FOR_STATE` are series that expressions may read.
 
 pub(crate) mod case;
-mod external;
 pub(crate) mod file;
 mod histogram;
 mod rules;

@@ -2,8 +2,9 @@
 //! `evaluation_interval`, group by group and rule by rule, each result written before the next rule reads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use alerting::templates::Template;
+use alerting::templates::{Outside, Scene, Template};
 use facts::configuration::{Rule, RuleGroup};
 use kernel::{Labels, Span, Timestamp};
 use promql::{Engine, METRIC_NAME, Plan, Settings, Value};
@@ -11,9 +12,10 @@ use promql::{Engine, METRIC_NAME, Plan, Settings, Value};
 use super::case::{self, Case, Failure, Kind};
 use super::file::{AlertTest, TestFile, TestGroup};
 use super::limits::EVALUATIONS_MAX;
-use super::{external, series};
+use super::series;
 use crate::backtest::evaluate::instant;
 use crate::backtest::recorded::Recorded;
+use crate::runtime::rules::asked;
 
 /// Runs a test group.
 pub(super) fn run(file: &TestFile, number: usize, groups: &[RuleGroup], promql: Settings) -> Vec<Case> {
@@ -44,13 +46,25 @@ pub(super) fn run(file: &TestFile, number: usize, groups: &[RuleGroup], promql: 
         let problem = format!("a test has at most {EVALUATIONS_MAX} evaluations");
         return failed(&part, "evaluation_interval", Span::ZERO, problem);
     }
+    let outside = match Labels::new(test.external_labels.clone()) {
+        Ok(labels) => Outside { labels, url: test.external_url.clone(), ..Outside::default() },
+        Err(error) => {
+            return failed(
+                &format!("{part}.external_labels"),
+                "external_labels",
+                Span::ZERO,
+                error.to_string(),
+            );
+        }
+    };
     let mut stage = Stage {
         file,
         test,
         part,
         store: Recorded::default(),
         promql,
-        rules: rules(test, groups, promql),
+        rules: rules(groups, promql),
+        outside,
         evaluations: evaluations(file, test, groups),
         input: input.into_iter().peekable(),
     };
@@ -118,11 +132,10 @@ struct Active {
     annotations: BTreeMap<String, String>,
 }
 
-fn rules<'g>(test: &TestGroup, groups: &'g [RuleGroup], promql: Settings) -> Vec<Staged<'g>> {
+fn rules<'g>(groups: &'g [RuleGroup], promql: Settings) -> Vec<Staged<'g>> {
+    // What cannot be read was refused with its file.
     let template = |text: &String| {
-        let text = external::fill_in(text, &test.external_labels, &test.external_url);
-        // What cannot be read was refused with its file.
-        Template::parse(&text).or_else(|_| Template::parse("")).expect("an empty template can be read")
+        Template::parse(text).or_else(|_| Template::parse("")).expect("an empty template can be read")
     };
     let staged = |group: &'g RuleGroup, rule: &'g Rule| {
         let labels: BTreeMap<&String, &String> = group.labels.iter().chain(&rule.labels).collect();
@@ -139,6 +152,15 @@ fn rules<'g>(test: &TestGroup, groups: &'g [RuleGroup], promql: Settings) -> Vec
     groups.iter().flat_map(|group| group.rules.iter().map(move |rule| staged(group, rule))).collect()
 }
 
+/// What surrounds an evaluation.
+#[derive(Clone, Copy)]
+struct Around<'s> {
+    at: Timestamp,
+    engine: Engine,
+    promql: Settings,
+    outside: &'s Outside,
+}
+
 struct Stage<'f> {
     file: &'f TestFile,
     test: &'f TestGroup,
@@ -147,6 +169,7 @@ struct Stage<'f> {
     store: Recorded,
     rules: Vec<Staged<'f>>,
     evaluations: i64,
+    outside: Outside,
     input: std::iter::Peekable<std::vec::IntoIter<(Timestamp, Labels, Value)>>,
 }
 
@@ -158,8 +181,10 @@ impl Stage<'_> {
             let at = start + self.file.evaluation_interval.times(number);
             self.load(at);
             let mut broken = Vec::new();
+            let around =
+                Around { at, engine: engine(self.file), promql: self.promql, outside: &self.outside };
             for rule in &mut self.rules {
-                if let Err(problem) = rule.evaluate(&mut self.store, at, engine(self.file)) {
+                if let Err(problem) = rule.evaluate(&mut self.store, around) {
                     broken.push((rule.name().to_owned(), problem));
                 }
             }
@@ -238,13 +263,13 @@ impl Staged<'_> {
     }
 
     /// One evaluation: its series are written, and those of the evaluation before that are gone end.
-    fn evaluate(&mut self, store: &mut Recorded, at: Timestamp, engine: Engine) -> Result<(), String> {
+    fn evaluate(&mut self, store: &mut Recorded, around: Around<'_>) -> Result<(), String> {
         let plan = self.plan.as_ref().map_err(String::clone)?;
-        let read_at = at - self.group.query_offset;
-        let elements = instant(plan, store.source(), read_at, engine)?;
+        let at = around.at;
+        let elements = instant(plan, store.source(), at - self.group.query_offset, around.engine)?;
         let series = match &self.rule.record {
             Some(name) => self.recorded(name, elements)?,
-            None => self.alerts(elements, at)?,
+            None => self.alerts(elements, store, around)?,
         };
         let kept = |(labels, value): &(Labels, Value)| store.push(labels, at, value);
         let kept: Vec<bool> = series.iter().map(kept).collect();
@@ -288,22 +313,26 @@ impl Staged<'_> {
     fn alerts(
         &mut self,
         elements: Vec<(Labels, Value)>,
-        at: Timestamp,
+        store: &Recorded,
+        around: Around<'_>,
     ) -> Result<Vec<(Labels, Value)>, String> {
+        let Around { at, engine, promql, outside } = around;
+        let ask = |query: &str| asked::samples(query, store.source(), promql, engine, at).map(Arc::new);
         let mut held: BTreeMap<Labels, BTreeMap<String, String>> = BTreeMap::new();
         for (source, value) in &elements {
             let value = match value {
                 Value::Float(value) => *value,
                 Value::Histogram(_) => 0.0,
             };
+            let scene = Scene { labels: source, value, at, outside, ask: &ask };
             let mut labels = source.only(|name| name != METRIC_NAME);
             for (name, template) in &self.labels {
-                labels = labels.with(name, &template.expand(source, value));
+                labels = labels.with(name, &template.expand(&scene));
             }
             labels = labels.with("alertname", self.name());
             let annotations = self.annotations.iter();
             let annotations =
-                annotations.map(|(name, text)| (name.clone(), text.expand(source, value).into_owned()));
+                annotations.map(|(name, text)| (name.clone(), text.expand(&scene).into_owned()));
             if held.insert(labels, annotations.collect()).is_some() {
                 return Err("two elements have the same labels once the alert's labels are added".to_owned());
             }

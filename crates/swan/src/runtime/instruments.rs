@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alerting::templates::Outside;
 use engine::port::{Decided, Port, Unavailable};
 use engine::{Command, Refusal, World};
 use kernel::{Actor, Span, Timestamp};
@@ -25,6 +26,8 @@ pub(crate) struct Instruments {
     pub(crate) http: egress::http::Client,
     /// The PromQL of the configuration that a task belongs to.
     pub(crate) promql: promql::Settings,
+    /// What templates see of that configuration, without an answer to anything.
+    pub(crate) outside: Arc<Outside>,
 }
 
 impl Instruments {

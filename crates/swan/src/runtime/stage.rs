@@ -71,5 +71,6 @@ pub(crate) fn instruments(dir: &Path, clock: &Arc<SetClock>) -> Instruments {
         arrivals,
         http: egress::http::Client::new(egress::network::Network::system(tls)),
         promql: promql::Settings::default(),
+        outside: Arc::default(),
     }
 }

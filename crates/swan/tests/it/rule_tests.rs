@@ -230,6 +230,126 @@ fn promtool_agrees_on_every_file() {
     }
 }
 
+/// Templates over `{job="a b", instance="h.example:80"}` with the value 1.5, and what they give at 1m.
+const TEMPLATES: [(&str, &str); 34] = [
+    ("{{ with query \"up\" }}{{ . | first | value }}{{ end }}", "1.5"),
+    ("{{ range query \"sort_desc(many)\" }}{{ .Labels.n }}={{ .Value }} {{ end }}", "b=4 a=3 "),
+    ("{{ range $i, $e := query \"many\" | sortByLabel \"n\" }}{{ $i }}{{ $e.Labels.n }}{{ end }}", "0a1b"),
+    ("{{ printf \"many{n=%q}\" \"b\" | query | first | value }}", "4"),
+    ("{{ query \"many\" | sortByLabel \"n\" | first | label \"n\" }}", "a"),
+    ("{{ (index (query \"sort(many)\") 1).Value | humanize }}", "4"),
+    ("{{ if query \"nothing\" }}some{{ else }}none{{ end }}", "none"),
+    ("{{ range query \"nothing\" }}x{{ else }}none{{ end }}", "none"),
+    ("{{ query \"1 + time()\" | first | value }}", "61"),
+    ("{{ len (query \"many\") }}{{ query \"many > 3\" | len }}", "21"),
+    (
+        "{{ $x := \"a\" }}{{ range $k, $v := $labels }}{{ $x = print $x $k }}{{ end }}{{ $x }}",
+        "a__name__instancejob",
+    ),
+    (
+        "{{ define \"t\" }}<{{ .arg0 }}{{ .arg1.job }}>{{ end }}{{ template \"t\" (args 1 $labels) }}",
+        "<1a b>",
+    ),
+    ("{{ block \"t\" $value }}[{{ . }}]{{ end }}", "[1.5]"),
+    ("{{ with $labels.nothing }}x{{ else }}y{{ end }}{{ with $labels.job }}{{ . }}{{ end }}", "ya b"),
+    (
+        "{{ range query \"many\" | sortByLabel \"n\" }}{{ if eq .Value 4.0 }}{{ break }}{{ end }}{{ .Value }}{{ end }}",
+        "3",
+    ),
+    (
+        "{{ $labels.job | urlquery }} {{ graphLink \"up > 1\" }} {{ tableLink \"a\" }}",
+        "a+b /graph?g0.expr=up+%3E+1&g0.tab=0 /graph?g0.expr=a&g0.tab=1",
+    ),
+    ("{{ .ExternalURL }} {{ $externalURL }}", "http://p.example/x http://p.example/x"),
+    ("{{ $externalLabels.region }}{{ .ExternalLabels.none }}{{ $.Labels.job }}", "eua b"),
+    (
+        "{{ safeHtml \"<b>\" }}{{ html \"<'&\\\"\" }}{{ js \"'<=\" }}",
+        "<b>&lt;&#39;&amp;&#34;\\'\\u003C\\u003D",
+    ),
+    (
+        "{{ (60 | toTime).Format \"2006-01-02T15:04:05Z07:00\" }} {{ toTime 60 }}",
+        "1970-01-01T00:01:00Z 1970-01-01 00:01:00 +0000 UTC",
+    ),
+    (
+        "{{ (toTime 1e9).Weekday }} {{ (toTime 1e9).YearDay }} {{ (toTime 1e9).Month }} {{ (toTime 1.5).Unix }}",
+        "Sunday 252 September 1",
+    ),
+    (
+        "{{ printf \"%x %X %#x %o %b %c %U %T\" 255 255 255 8 5 65 65 $value }}",
+        "ff FF 0xff 10 101 A U+0041 float64",
+    ),
+    (
+        "{{ printf \"%[2]v %[1]q\" \"a\" true }} {{ printf \"%5.1f|%-5s|%05d\" 2.25 \"b\" 42 }} {{ printf \"%d\" 1.5 }}",
+        "true \"a\"   2.2|b    |00042 %!d(float64=1.5)",
+    ),
+    (
+        "{{ printf \"%v %v\" $labels (args 1) }}{{ println 1 \"a\" }}",
+        "map[__name__:up instance:h.example:80 job:a b] map[arg0:1]1 a\n",
+    ),
+    ("{{ slice \"hello\" 1 3 }}{{ index \"a\" 0 }}{{ len \"é\" }}", "el972"),
+    ("{{ and 1 \"\" }}{{ or 0 \"x\" }}{{ not 1 }}{{ le 1 2 }}{{ ne \"a\" \"b\" }}", "xfalsetruetrue"),
+    (
+        "{{- /* nothing */ -}} {{ 'a' }} {{ 0x1F }} {{ 1_000 }} {{ \"\\u00e9\" }} {{ `\\d` -}} !",
+        "97 31 1000 é \\d!",
+    ),
+    ("{{ reReplaceAll \"(.*):.*\" \"$1\" $labels.instance | stripDomain | toUpper | title }}", "H"),
+    (
+        "{{ humanizeTimestamp 1435065584.128 }} {{ humanizeDuration 90061 }} {{ parseDuration \"1h\" }}",
+        "2015-06-23 13:19:44.128 +0000 UTC 1d 1h 1m 1s 3600",
+    ),
+    ("{{ . }}", "{map[__name__:up instance:h.example:80 job:a b] map[region:eu] http://p.example/x 1.5}"),
+    ("{{ query \"up\" | first }}", "{map[__name__:up instance:h.example:80 job:a b] 1.5}"),
+    ("{{ args 1 \"b\" }} {{ (args 1).arg7 }}", "map[arg0:1 arg1:b] <no value>"),
+    (
+        "{{ $labels.nothing }}|{{ (query \"up\" | first).Labels.nothing }}|{{ strvalue (query \"up\" | first) }}",
+        "||",
+    ),
+    ("{{ range 3 }}{{ . }}{{ end }}", "012"),
+];
+
+/// Rules and a test with an alert for each of [`TEMPLATES`].
+fn write_templates(directory: &Path, templates: &[(&str, &str)]) {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let (mut rules, mut cases) = (String::new(), String::new());
+    for (number, (template, expected)) in templates.iter().enumerate() {
+        rules += &format!(
+            "      - {{ alert: A{number}, expr: up, annotations: {{ text: {} }} }}\n",
+            quoted(template)
+        );
+        cases += &format!(
+            "      - {{ eval_time: 1m, alertname: A{number}, exp_alerts: [{{ exp_labels: {{ job: a b, instance: \
+             'h.example:80' }}, exp_annotations: {{ text: {} }} }}] }}\n",
+            quoted(expected)
+        );
+    }
+    let rules = format!("groups:\n  - name: g\n    rules:\n{rules}");
+    let test = format!(
+        "rule_files: [rules.yaml]\ntests:\n  - interval: 1m\n    external_labels: {{ region: eu }}\n    \
+         external_url: http://p.example/x\n    input_series:\n      - {{ series: 'up{{job=\"a b\", \
+         instance=\"h.example:80\"}}', values: '1.5x3' }}\n      - {{ series: 'many{{n=\"a\"}}', values: '3x3' }}\n      \
+         - {{ series: 'many{{n=\"b\"}}', values: '4x3' }}\n    alert_rule_test:\n{cases}"
+    );
+    std::fs::write(directory.join("rules.yaml"), rules).unwrap();
+    std::fs::write(directory.join("test.yaml"), test).unwrap();
+}
+
+#[test]
+fn templates_give_what_promtool_gives() {
+    let directory = tempfile::tempdir().unwrap();
+    write_templates(directory.path(), &TEMPLATES);
+    let ran = run(directory.path(), &["test", "rules", "test.yaml"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.seen());
+    if !is_installed("promtool", "prometheus") {
+        return;
+    }
+    // An older promtool does not go over numbers.
+    write_templates(directory.path(), &TEMPLATES[..TEMPLATES.len() - 1]);
+    let mut promtool = Command::new("promtool");
+    let output = promtool.args(["test", "rules", "test.yaml"]).current_dir(directory.path()).output();
+    let ran = Ran::of(output.unwrap());
+    assert_eq!(ran.code, Some(0), "promtool says {}", ran.seen());
+}
+
 /// Prometheus's own test files, `cmd/promtool/testdata` of its repository, and whether promtool accepts them.
 const OF_PROMTOOL: [(&str, bool); 15] = [
     ("unittest.yml", true),

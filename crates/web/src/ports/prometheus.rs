@@ -2,8 +2,10 @@
 //! scraped, how the store is filled, and the process.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use alerting::Reading;
 use kernel::{Labels, Span, Timestamp};
 use promql::{Matcher, TimeRange};
 
@@ -24,6 +26,11 @@ pub struct Evaluation {
 pub trait RuleHealth: Send + Sync {
     /// The last evaluation of the rule at this place of the group, counted from 0; `None` where there was none.
     fn rule(&self, group: &str, place: usize) -> Option<Evaluation>;
+
+    /// What that evaluation of an alerting rule read; `None` where there was none.
+    fn reading(&self, _group: &str, _place: usize) -> Option<Arc<Reading>> {
+        None
+    }
 
     /// The last round of all rules of the group; its error is unused.
     fn group(&self, group: &str) -> Option<Evaluation>;

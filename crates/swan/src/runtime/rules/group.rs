@@ -5,11 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alerting::Reading;
 use facts::configuration::RuleGroup;
 use kernel::{Span, Timestamp};
 use web::ports::Evaluation;
 
 use super::arrivals::{Interest, Touch};
+use super::asked;
 use super::derived::{of_alerts, recorded};
 use super::rule::{Compiled, digest};
 use crate::own_metrics::OwnCounters;
@@ -41,12 +43,11 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(tools: Instruments, counters: Arc<OwnCounters>, grace: Span, group: RuleGroup) -> Self {
-        let RuleGroup { name, query_offset, limit, labels, rules, .. } = group;
-        let compiled = |(place, rule): (usize, facts::configuration::Rule)| {
-            let plan = tools.plan(&rule.expr);
-            Compiled::new(rule, place, plan)
+        let compiled = |(place, rule): (usize, &facts::configuration::Rule)| {
+            Compiled::new(rule.clone(), place, tools.plan(&rule.expr), asked::asking(&group, rule))
         };
-        let rules = rules.into_iter().enumerate().map(compiled).collect();
+        let rules = group.rules.iter().enumerate().map(compiled).collect();
+        let RuleGroup { name, query_offset, limit, labels, .. } = group;
         let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
         let (judged, forgets_at) = (Timestamp::default(), Timestamp::default());
         Self { tools, counters, grace, name, query_offset, limit, labels, rules, judged, forgets_at }
@@ -124,7 +125,7 @@ impl Group {
         let begun = Instant::now();
         let concluded = match evaluated {
             Ok(elements) if self.rules[place].rule.record.is_some() => self.record(place, read_at, elements),
-            Ok(elements) => self.alert(place, at, elements).await,
+            Ok(elements) => self.alert(place, (at, read_at), elements).await,
             Err(detail) => Err(detail),
         };
         self.counters.rule_evaluated(concluded.is_ok());
@@ -149,9 +150,14 @@ impl Group {
             if let Some((Ok(elements), _)) = self.evaluate(place..place + 1, at).await.next()
                 && !elements.is_empty()
             {
+                let outside = asked::answered(&self.tools, &self.rules[place].asking, at, &elements).await;
+                let reading =
+                    Arc::new(Reading { at, elements: elements.clone(), outside: Arc::clone(&outside) });
                 let (group, rule) = (self.name.clone(), place);
                 self.rules[place].settle(None);
-                self.tools.report(alerting::Command::ProveRule { group, rule, at, elements }).await;
+                let prove = alerting::Command::ProveRule { group, rule, at, elements, outside };
+                self.tools.report(prove).await;
+                self.counters.rule_book.read(&self.name, place, at, reading);
             }
             let ended = self.tools.clock.now();
             self.rules[place].rests(ended, ended - begun);
@@ -184,16 +190,26 @@ impl Group {
         compiled.derived.replace(&self.tools, at, series).map_err(|fault| fault.to_string())
     }
 
-    async fn alert(&mut self, place: usize, at: Timestamp, elements: Vector) -> Result<(), String> {
+    async fn alert(
+        &mut self,
+        place: usize,
+        (at, read_at): (Timestamp, Timestamp),
+        elements: Vector,
+    ) -> Result<(), String> {
         let compiled = &self.rules[place];
+        let outside = asked::answered(&self.tools, &compiled.asking, at, &elements).await;
         if compiled.is_settled(&elements) {
+            let reading = Arc::new(Reading { at, elements, outside });
+            self.counters.rule_book.read(&self.name, place, read_at, reading);
             return compiled.derived.repeat(&self.tools, at).map_err(|fault| fault.to_string());
         }
         let digest = digest(&elements);
+        let reading = Arc::new(Reading { at, elements: elements.clone(), outside: Arc::clone(&outside) });
         let (group, rule) = (self.name.clone(), place);
-        let judge = alerting::Command::JudgeRule { group, rule, at, elements };
+        let judge = alerting::Command::JudgeRule { group, rule, at, elements, outside };
         let decided = self.tools.submit(judge).await.map_err(|unavailable| unavailable.to_string())?;
         let decided = decided.map_err(|refusal| refusal.to_string())?;
+        self.counters.rule_book.read(&self.name, place, read_at, reading);
         let group = self.name.clone();
         let look = move |world: &engine::World| {
             let state = world.alerting.rule_state(&group, rule);

@@ -6,10 +6,15 @@
 //! once its [watermark](alerting::watermark) covers that; what this proves true fires, and only the interval says what
 //! is over.
 //!
+//! Where templates of labels or annotations ask queries, these are [answered](asked) before the rule is judged. What an
+//! alert says now (its value, its annotations) follows each evaluation: it is kept as a reading beside the World, and no
+//! entry of the journal tells of it.
+//!
 //! A rule that cannot be evaluated is told once per change in the log and in `swan_rule_failures_total`; its alerts
 //! stay as they are, because "cannot tell" is not "over".
 
 pub(crate) mod arrivals;
+pub(crate) mod asked;
 mod derived;
 mod group;
 mod rule;

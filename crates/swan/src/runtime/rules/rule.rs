@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use alerting::templates::Template;
 use alerting::watermark::Watermark;
 use facts::configuration::Rule;
 use kernel::{Labels, Span, Timestamp};
@@ -19,6 +20,8 @@ const REST: i64 = 20;
 pub(crate) struct Compiled {
     pub(crate) rule: Rule,
     pub(crate) place: usize,
+    /// Those of its templates that ask queries.
+    pub(crate) asking: Arc<[Template]>,
     /// Why it cannot be evaluated at all, where it cannot.
     pub(crate) plan: Result<Arc<Plan>, String>,
     pub(crate) watermark: Watermark,
@@ -37,7 +40,12 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    pub(crate) fn new(rule: Rule, place: usize, plan: Result<Arc<Plan>, String>) -> Self {
+    pub(crate) fn new(
+        rule: Rule,
+        place: usize,
+        plan: Result<Arc<Plan>, String>,
+        asking: Arc<[Template]>,
+    ) -> Self {
         // What is read at another time than the evaluated one does not change with the samples that arrive for it.
         let follows = |plan: &Arc<Plan>| {
             plan.selectors().iter().all(|selector| selector.offset == Span::ZERO && !selector.is_pinned)
@@ -54,6 +62,7 @@ impl Compiled {
         Self {
             rule,
             place,
+            asking,
             plan,
             watermark: Watermark::default(),
             on_arrival,

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alerting::templates::Template;
+use alerting::templates::go_float;
+use alerting::{Reading, Wording};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use engine::World;
 use facts::configuration::{Rule, RuleGroup};
-use kernel::{Labels, Timestamp};
+use kernel::{Fingerprint, Labels, Timestamp};
 use promql::{Matcher, Plan, Settings};
 use serde::Serialize;
 use serde_json::Number;
@@ -49,7 +50,7 @@ struct ShownAlert {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ShownRule {
-    Alerting(AlertingRule),
+    Alerting(Box<AlertingRule>),
     Recording(RecordingRule),
 }
 
@@ -64,6 +65,8 @@ struct AlertingRule {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     alerts: Option<Vec<ShownAlert>>,
+    #[serde(skip)]
+    held: Option<Held>,
     #[serde(flatten)]
     health: Health,
     #[serde(rename = "type")]
@@ -231,7 +234,12 @@ fn token(file: &str, group: &str) -> String {
 async fn rules(_: Responder, State(doorway): State<Doorway>, parameters: Parameters) -> Answered {
     let filter = Filter::read(&parameters)?;
     let health = Arc::clone(&doorway.ports.rules);
-    let shown = doorway.view(move |world| page(world, &filter, &*health)).await??;
+    let mut shown = doorway.view(move |world| page(world, &filter, &*health)).await??;
+    for rule in shown.groups.iter_mut().flat_map(|group| &mut group.rules) {
+        if let ShownRule::Alerting(rule) = rule {
+            rule.alerts = rule.held.take().map(Held::shown);
+        }
+    }
     Ok(success(&shown))
 }
 
@@ -269,18 +277,18 @@ fn show_group(
     file: &str,
     group: &RuleGroup,
     filter: &Filter,
-    health: &dyn RuleHealth,
+    book: &dyn RuleHealth,
 ) -> ShownGroup {
     let settings = world.configuration().map_or_else(Settings::default, |c| language::settings(c.promql));
     let wanted = group.rules.iter().enumerate().filter(|(_, rule)| filter.wants_rule(group, rule));
     let rules = wanted.map(|(place, rule)| {
-        let health = Health::of(health.rule(&group.name, place));
+        let health = Health::of(book.rule(&group.name, place));
         let (name, query, labels) =
             (name_of(rule).to_owned(), query_of(rule, settings), labels_of(group, rule));
         let Some(state) = world.alerting.rule_state(&group.name, place) else {
             return ShownRule::Recording(RecordingRule { name, query, labels, health, kind: "recording" });
         };
-        ShownRule::Alerting(AlertingRule {
+        ShownRule::Alerting(Box::new(AlertingRule {
             state: state.condition.as_str(),
             name,
             query,
@@ -288,12 +296,13 @@ fn show_group(
             keep_firing_for: seconds(rule.keep_firing_for.to_std()),
             labels,
             annotations: rule.annotations.clone(),
-            alerts: (!filter.exclude_alerts).then(|| show_alerts(&state, rule)),
+            alerts: None,
+            held: Held::by(world, book, &group.name, place).filter(|_| !filter.exclude_alerts),
             health,
             kind: "alerting",
-        })
+        }))
     });
-    let round = health.group(&group.name).unwrap_or_default();
+    let round = book.group(&group.name).unwrap_or_default();
     ShownGroup {
         name: group.name.clone(),
         file: file.to_owned(),
@@ -305,34 +314,68 @@ fn show_group(
     }
 }
 
-fn show_alerts(state: &alerting::RuleState<'_>, rule: &Rule) -> Vec<ShownAlert> {
-    let pending = state.pending.iter().map(|(_, pending)| ShownAlert {
-        labels: pending.labels.clone(),
-        annotations: expanded(rule, &pending.labels, &pending.value),
-        state: "pending",
-        active_at: pending.since,
-        keep_firing_since: None,
-        value: scientific(&pending.value),
-    });
-    let firing = state.firing.iter().map(|alert| ShownAlert {
-        labels: alert.fired.labels.clone(),
-        annotations: alert.fired.annotations.clone(),
-        state: "firing",
-        active_at: alert.fired.starts_at,
-        keep_firing_since: alert.kept_since,
-        value: scientific(alert.fired.value.as_deref().unwrap_or("NaN")),
-    });
-    firing.chain(pending).collect()
+/// What a rule holds, and what words it: annotations are expanded once the World is let go.
+struct Held {
+    alerts: Vec<(Fingerprint, ShownAlert)>,
+    wording: Option<Wording>,
+    reading: Option<Arc<Reading>>,
 }
 
-/// A rule's annotations for an alert that has yet to fire.
-fn expanded(rule: &Rule, labels: &Labels, value: &str) -> BTreeMap<String, String> {
-    let value = value.parse().unwrap_or(f64::NAN);
-    let expand = |text: &String| match Template::parse(text) {
-        Ok(template) => template.expand(labels, value).into_owned(),
-        Err(_) => text.clone(),
-    };
-    rule.annotations.iter().map(|(name, text)| (name.clone(), expand(text))).collect()
+impl Held {
+    fn by(world: &World, health: &dyn RuleHealth, group: &str, place: usize) -> Option<Self> {
+        let state = world.alerting.rule_state(group, place)?;
+        let pending = state.pending.iter().map(|(fingerprint, pending)| {
+            let shown = ShownAlert {
+                labels: pending.labels.clone(),
+                annotations: BTreeMap::new(),
+                state: "pending",
+                active_at: pending.since,
+                keep_firing_since: None,
+                value: pending.value.clone(),
+            };
+            (*fingerprint, shown)
+        });
+        let firing = state.firing.iter().map(|alert| {
+            let shown = ShownAlert {
+                labels: alert.fired.labels.clone(),
+                annotations: alert.fired.annotations.clone(),
+                state: "firing",
+                active_at: alert.fired.starts_at,
+                keep_firing_since: alert.kept_since,
+                value: alert.fired.value.clone().unwrap_or_else(|| "NaN".to_owned()),
+            };
+            (alert.fired.fingerprint, shown)
+        });
+        let alerts = firing.chain(pending).collect();
+        let (wording, reading) = (world.alerting.wording(group, place), health.reading(group, place));
+        Some(Self { alerts, wording, reading })
+    }
+
+    /// As the last evaluation has it; what no evaluation of this process read, as it began.
+    fn shown(self) -> Vec<ShownAlert> {
+        let Self { alerts, wording, reading } = self;
+        let Some(wording) = wording.filter(|_| !alerts.is_empty()) else { return Vec::new() };
+        let said = reading.map(|reading| wording.said(&reading)).unwrap_or_default();
+        let worded = |(fingerprint, mut shown): (Fingerprint, ShownAlert)| {
+            if let Some(now) = said.get(&fingerprint) {
+                shown.value = go_float(now.value);
+                shown.annotations.clone_from(&now.annotations);
+            } else if shown.state == "pending" {
+                shown.annotations = as_it_began(&wording, &shown);
+            }
+            shown.value = scientific(&shown.value);
+            shown
+        };
+        alerts.into_iter().map(worded).collect()
+    }
+}
+
+/// What a rule says of an alert that has yet to fire, from its beginning.
+fn as_it_began(wording: &Wording, pending: &ShownAlert) -> BTreeMap<String, String> {
+    let value = pending.value.parse().unwrap_or(f64::NAN);
+    let elements = vec![(pending.labels.clone(), value)];
+    let reading = Reading { at: pending.active_at, elements, ..Reading::default() };
+    wording.said(&reading).into_values().next().map_or_else(BTreeMap::new, |said| said.annotations)
 }
 
 /// A number as `%e` with the fewest digits: `1e+00`.
@@ -352,15 +395,15 @@ struct ShownAlerts {
 }
 
 async fn alerts(_: Responder, State(doorway): State<Doorway>) -> Answered {
-    let shown = doorway.view(|world| {
+    let health = Arc::clone(&doorway.ports.rules);
+    let held = doorway.view(move |world| {
         let groups = world.configuration().into_iter().flat_map(|configuration| &configuration.rule_groups);
-        let rules = groups.flat_map(|group| group.rules.iter().enumerate().map(move |rule| (group, rule)));
-        let alerts = rules.filter_map(|(group, (place, rule))| {
-            Some(show_alerts(&world.alerting.rule_state(&group.name, place)?, rule))
-        });
-        ShownAlerts { alerts: alerts.flatten().collect() }
+        let rules = groups.flat_map(|group| (0..group.rules.len()).map(move |place| (group, place)));
+        let held = rules.filter_map(|(group, place)| Held::by(world, &*health, &group.name, place));
+        held.collect::<Vec<Held>>()
     });
-    Ok(success(&shown.await?))
+    let alerts = held.await?.into_iter().flat_map(Held::shown).collect();
+    Ok(success(&ShownAlerts { alerts }))
 }
 
 /// Swan tells people itself and sends its alerts to no Alertmanager.
