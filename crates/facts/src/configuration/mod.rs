@@ -15,7 +15,7 @@ mod storage;
 use std::collections::BTreeMap;
 
 use kernel::{
-    CheckId, HeartbeatId, PersonId, PolicyId, RotationId, ScalableId, ServiceId, StatusPageId, TeamId,
+    CheckId, HeartbeatId, Labels, PersonId, PolicyId, RotationId, ScalableId, ServiceId, StatusPageId, TeamId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,9 @@ pub struct Configuration {
     pub checks: BTreeMap<CheckId, Check>,
     /// Signals that must arrive.
     pub heartbeats: BTreeMap<HeartbeatId, Heartbeat>,
+    /// What tells this Swan's samples and alerts from another's where they meet.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_labels: BTreeMap<String, String>,
     /// Prometheus rule groups, from the files that `rules` names.
     pub rule_groups: Vec<RuleGroup>,
     /// How alerts gather.
@@ -88,4 +91,11 @@ pub struct Configuration {
     pub scalables: BTreeMap<ScalableId, Scalable>,
     /// How messages leave.
     pub channels: Channels,
+}
+
+impl Configuration {
+    /// The external labels as a set; empty where they are none, which is refused where files are read.
+    pub fn external(&self) -> Labels {
+        Labels::new(self.external_labels.clone()).unwrap_or_default()
+    }
 }

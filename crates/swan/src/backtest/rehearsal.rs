@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use alerting::Silence;
+use alerting::templates::Outside;
 use engine::{Engine, Refusal, World};
 use facts::configuration::{RuleGroup, Service};
 use facts::oncall::{OncallFact, Via};
@@ -25,6 +26,8 @@ pub(crate) struct Rehearsal {
     ids: BTreeMap<SilenceId, SilenceId>,
     /// Hears of every entry.
     heard: Vec<Entry>,
+    /// What templates see.
+    outside: Arc<Outside>,
 }
 
 enum Move {
@@ -41,13 +44,14 @@ impl Rehearsal {
         start: Timestamp,
     ) -> Self {
         let mut engine = Engine::new(World::default());
+        let outside = Arc::new(Outside { labels: configuration.external(), ..Outside::default() });
         let configuration = what_counts(groups, configuration);
         let applied =
             ConfigurationApplied { hash: String::new(), source: SOMEBODY.to_owned(), configuration };
         let command = engine::Command::ApplyConfiguration(Box::new(applied));
         let heard =
             engine.decide(start, &Actor::Configuration, command).expect("a configuration is never refused");
-        Self { engine, silences: moves(silences, start), ids: BTreeMap::new(), heard }
+        Self { engine, silences: moves(silences, start), ids: BTreeMap::new(), heard, outside }
     }
 
     /// Everything that was recorded since this was asked last.
@@ -84,7 +88,7 @@ impl Rehearsal {
             rule,
             at,
             elements,
-            outside: Arc::default(),
+            outside: Arc::clone(&self.outside),
         };
         let entries = self.engine.decide(at, &Actor::Swan, command.into())?;
         self.hear(entries);

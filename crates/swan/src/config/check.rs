@@ -203,6 +203,9 @@ impl Findings<'_> {
 
     fn rules(&mut self) {
         let config = self.configuration;
+        if config.external_labels.contains_key("") {
+            self.error("global.external_labels", "a label has an empty name".to_owned(), "");
+        }
         for (number, group) in config.rule_groups.iter().enumerate() {
             let path = format!("rule_groups[{number}]");
             self.period(&format!("{path}.interval"), group.interval);

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use facts::Configuration;
 use facts::configuration::{
     AccessLog, Alerting, Channel, Channels, Check, ContactRef, EscalationPolicy, GlobalScrapeConfig,
-    Heartbeat, IncidentRules, MetricsStorage, Person, PromqlSettings, Rotation, RuleGroup, Scalable,
-    ScrapeConfig, ScrapeJob, SecretRef, Service, StatusPage,
+    Heartbeat, IncidentRules, MetricsStorage, Person, PromqlSettings, Rotation, Scalable, ScrapeConfig,
+    ScrapeJob, SecretRef, Service, StatusPage,
 };
 use kernel::{
     CheckId, ContactId, HeartbeatId, PersonId, PolicyId, RotationId, ScalableId, ServiceId, StatusPageId,
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use web::ports::{ContactAddress, Problem, Submission};
 
 use super::places::{Place, nearest, places};
+use super::rule_files::{RulesFrom, read_rules};
 use super::scraping::{self, Jobs};
 use super::{check, yaml};
 
@@ -109,13 +110,6 @@ struct WebhookEntry {
     secret: Option<SecretRef>,
 }
 
-/// A Prometheus rule file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleFile {
-    groups: Vec<RuleGroup>,
-}
-
 /// A configuration with where its parts stand.
 #[derive(Debug)]
 pub(crate) struct Loaded {
@@ -179,9 +173,8 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
     let text = read_text(&file)?;
     let directory = file.parent().unwrap_or(Path::new(""));
     let mut jobs = Jobs::default();
-    let written = if scraping::is_prometheus(&text) {
-        let rules = OneOrMany::Many(jobs.take_prometheus(&file, &text)?);
-        SwanFile { rules, ..SwanFile::default() }
+    let (written, rules) = if scraping::is_prometheus(&text) {
+        (SwanFile::default(), vec![jobs.take_prometheus(&file, &text)?])
     } else {
         read_swan(&file, &text, &mut jobs)?
     };
@@ -190,7 +183,7 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
         problems.extend(found);
         BTreeMap::new()
     });
-    let groups = read_rules(directory, written.rules.into_vec()).unwrap_or_else(|found| {
+    let groups = read_rules(directory, &rules).unwrap_or_else(|found| {
         problems.extend(found);
         Vec::new()
     });
@@ -208,6 +201,7 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
         promql: written.promql,
         checks: written.checks,
         heartbeats: written.heartbeats,
+        external_labels: std::mem::take(&mut jobs.external_labels),
         rule_groups: groups.iter().map(|(group, ..)| group.clone()).collect(),
         alerting: written.alerting,
         incidents: written.incidents,
@@ -236,24 +230,27 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
     })
 }
 
-/// A `swan.yaml`, with the `prometheus.yml` that it may name.
-fn read_swan(file: &Path, text: &str, jobs: &mut Jobs) -> Result<SwanFile, Vec<String>> {
+/// A `swan.yaml` and its rules, with the `prometheus.yml` that it may name. Labels that both name are its own.
+fn read_swan(file: &Path, text: &str, jobs: &mut Jobs) -> Result<(SwanFile, Vec<RulesFrom>), Vec<String>> {
     scraping::refuse_unsupported(file, text)?;
     let mut written: SwanFile = yaml::read(file, text).map_err(|problem| vec![problem])?;
     jobs.take(file, text, std::mem::take(&mut written.scrape_configs), &written.global);
+    let mut rules = vec![RulesFrom::new(std::mem::take(&mut written.rules).into_vec(), &written.global)];
     if let Some(name) = &written.prometheus {
         let path = file.parent().unwrap_or(Path::new("")).join(name);
-        let rules = jobs.take_prometheus(&path, &read_text(&path)?)?;
+        let mut of_prometheus = jobs.take_prometheus(&path, &read_text(&path)?)?;
         // Its patterns are relative to where it stands.
         let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-        let rules = rules.iter().map(|pattern| folder.join(pattern).display().to_string());
-        let own = std::mem::take(&mut written.rules).into_vec();
-        written.rules = OneOrMany::Many(own.into_iter().chain(rules).collect());
+        for pattern in &mut of_prometheus.patterns {
+            *pattern = folder.join(&*pattern).display().to_string();
+        }
+        rules.push(of_prometheus);
     }
-    Ok(written)
+    jobs.take_global(file, text, &written.global);
+    Ok((written, rules))
 }
 
-fn read_text(file: &Path) -> Result<String, Vec<String>> {
+pub(super) fn read_text(file: &Path) -> Result<String, Vec<String>> {
     std::fs::read_to_string(file).map_err(|error| vec![format!("cannot read `{}`: {error}", file.display())])
 }
 
@@ -265,71 +262,6 @@ fn read_people(directory: &Path, people: People) -> Result<BTreeMap<PersonId, Pe
             yaml::read(&file, &read_text(&file)?).map_err(|problem| vec![problem])
         }
     }
-}
-
-type ReadGroup = (RuleGroup, PathBuf, usize, BTreeMap<String, Place>);
-
-fn read_rules(directory: &Path, patterns: Vec<String>) -> Result<Vec<ReadGroup>, Vec<String>> {
-    let mut groups = Vec::new();
-    let mut problems = Vec::new();
-    for pattern in patterns {
-        let files = matching(&directory.join(&pattern));
-        if files.is_empty() {
-            problems.push(format!("`rules: {pattern}` names no file in `{}`", directory.display()));
-        }
-        for file in files {
-            let read = read_text(&file).and_then(|text| {
-                let parsed: RuleFile = yaml::read(&file, &text).map_err(|problem| vec![problem])?;
-                Ok((parsed, places(&text)))
-            });
-            match read {
-                Ok((parsed, places)) => {
-                    let numbered = parsed.groups.into_iter().enumerate();
-                    groups.extend(numbered.map(|(own, group)| (group, file.clone(), own, places.clone())));
-                }
-                Err(found) => problems.extend(found),
-            }
-        }
-    }
-    if problems.is_empty() { Ok(groups) } else { Err(problems) }
-}
-
-/// A rule file by itself.
-#[derive(Debug)]
-pub(crate) struct ReadRules {
-    pub(crate) file: PathBuf,
-    pub(crate) groups: Vec<RuleGroup>,
-    places: BTreeMap<String, Place>,
-}
-
-impl ReadRules {
-    /// `FILE:LINE:COLUMN` of a part, as `groups[0].rules[1].expr`.
-    pub(crate) fn place(&self, path: &str) -> String {
-        match nearest(&self.places, path) {
-            Some((line, column)) => format!("{}:{line}:{column}", self.file.display()),
-            None => self.file.display().to_string(),
-        }
-    }
-
-    /// What stands against its rules, each with file, line, column and hint.
-    pub(crate) fn errors(&self, promql: PromqlSettings) -> Vec<String> {
-        let errors =
-            check::rule_problems(&self.groups, promql).into_iter().filter(|problem| problem.is_error);
-        errors
-            .map(|problem| {
-                let hint = problem.hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
-                let path = problem.path.strip_prefix("rule_").unwrap_or(&problem.path);
-                format!("{}: {}{hint}", self.place(path), problem.message)
-            })
-            .collect()
-    }
-}
-
-/// Reads one rule file; what its rules say is not judged.
-pub(crate) fn read_rule_file(file: &Path) -> Result<ReadRules, Vec<String>> {
-    let text = read_text(file)?;
-    let parsed: RuleFile = yaml::read(file, &text).map_err(|problem| vec![problem])?;
-    Ok(ReadRules { file: file.to_owned(), groups: parsed.groups, places: places(&text) })
 }
 
 /// Files whose name matches the last part of a path, in which `*` stands for any text; sorted.

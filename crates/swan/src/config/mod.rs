@@ -8,6 +8,7 @@
 pub(crate) mod check;
 mod files;
 pub(crate) mod places;
+mod rule_files;
 pub(crate) mod scraping;
 pub(crate) mod yaml;
 
@@ -19,7 +20,8 @@ use web::ports::Submission;
 
 use crate::failure::Failure;
 
-pub(crate) use files::{Loaded, ReadRules, matching, read_rule_file};
+pub(crate) use files::{Loaded, matching};
+pub(crate) use rule_files::{ReadRules, read_rule_file};
 
 /// Reads and checks; what is only a warning is logged.
 pub(crate) fn load(path: &Path) -> Result<Submission, Failure> {

@@ -18,12 +18,16 @@ use serde::de::IgnoredAny;
 use web::ports::{ContactAddress, Problem};
 
 use super::places::{Place, nearest, places};
+use super::rule_files::RulesFrom;
 use super::yaml;
 use crate::runtime::scrape::relabel::wrong_steps;
 
 /// Sections of `prometheus.yml` that are read and have no effect.
 const NOT_USED: [&str; 7] =
     ["alerting", "remote_write", "remote_read", "storage", "tracing", "otlp", "runtime"];
+
+/// Keys of `global` that are read and have no effect, in a `swan.yaml` too.
+const NOT_USED_OF_GLOBAL: [&str; 1] = ["query_log_file"];
 
 /// A whole `prometheus.yml`.
 #[derive(Debug, Default, Deserialize)]
@@ -55,6 +59,7 @@ pub(super) struct Jobs {
     pub(super) configs: Vec<ScrapeConfig>,
     /// For each job its file, its place there, and that file's places.
     origins: Vec<(PathBuf, usize, BTreeMap<String, Place>)>,
+    pub(super) external_labels: BTreeMap<String, String>,
     /// Sections that are not used: where they stand, and their names.
     pub(super) unused: Vec<(String, String)>,
 }
@@ -85,8 +90,20 @@ impl Jobs {
         }
     }
 
-    /// Takes a whole `prometheus.yml`; the patterns of its rule files.
-    pub(super) fn take_prometheus(&mut self, file: &Path, text: &str) -> Result<Vec<String>, Vec<String>> {
+    /// Takes what a `global` says of more than jobs; what was said before does not count where it says it again.
+    pub(super) fn take_global(&mut self, file: &Path, text: &str, global: &GlobalScrapeConfig) {
+        let found = places(text);
+        for key in NOT_USED_OF_GLOBAL.map(|key| format!("global.{key}")) {
+            if let Some(place) = found.get(&key) {
+                self.unused.push((at(file, Some(*place)), key));
+            }
+        }
+        let expanded = global.external_labels.iter().map(|(name, value)| (name.clone(), expanded(value)));
+        self.external_labels.extend(expanded);
+    }
+
+    /// Takes a whole `prometheus.yml`; its rule files.
+    pub(super) fn take_prometheus(&mut self, file: &Path, text: &str) -> Result<RulesFrom, Vec<String>> {
         refuse_unsupported(file, text)?;
         let written: PrometheusFile = yaml::read(file, text).map_err(|problem| vec![problem])?;
         let global = written.global.unwrap_or_default();
@@ -95,6 +112,7 @@ impl Jobs {
             self.unused.push((at(file, found.get(*section).copied()), (*section).to_owned()));
         }
         self.take(file, text, written.scrape_configs, &global);
+        self.take_global(file, text, &global);
         let directory = file.parent().unwrap_or(Path::new(""));
         for pattern in &written.scrape_config_files {
             for path in super::matching(&directory.join(pattern)) {
@@ -104,7 +122,7 @@ impl Jobs {
                 self.take(&path, &text, more.scrape_configs, &global);
             }
         }
-        Ok(written.rule_files)
+        Ok(RulesFrom::new(written.rule_files, &global))
     }
 
     /// Moves secrets that stand in the jobs to rows for the directory.
@@ -126,6 +144,31 @@ impl Jobs {
             }
         }
     }
+}
+
+/// A value with `$NAME` and `${NAME}` replaced by what the environment has, as Prometheus does with external labels;
+/// what it does not have is nothing, and `$$` is a dollar.
+fn expanded(value: &str) -> String {
+    let mut out = String::new();
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let length = after.find(|c| !is_of_name(c)).unwrap_or(after.len());
+        let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let (name, behind) = match braced {
+            Some(braced) => braced,
+            None if after.starts_with('$') => {
+                out.push('$');
+                rest = &after[1..];
+                continue;
+            }
+            None => after.split_at(length),
+        };
+        out.push_str(&std::env::var(name).unwrap_or_default());
+        rest = behind;
+    }
+    out + rest
 }
 
 /// Rows of the directory that begin so are secrets of scrape jobs, and no contacts.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alerting::Reading;
-use kernel::Timestamp;
+use kernel::{Labels, Timestamp};
 use promql::{Matcher, TimeRange};
 use tokio::sync::watch;
 use web::ports::{About, Evaluation, Fault, StorageStats};
@@ -144,6 +144,10 @@ impl web::ports::Process for ProcessPort {
     fn promql(&self) -> promql::Settings {
         let on = self.in_force.borrow().as_ref().map(|configuration| configuration.promql);
         web::language::settings(on.unwrap_or_default())
+    }
+
+    fn external_labels(&self) -> Labels {
+        self.in_force.borrow().as_ref().map_or_else(Labels::default, |configuration| configuration.external())
     }
 }
 

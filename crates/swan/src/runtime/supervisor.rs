@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use alerting::templates::Outside;
 use facts::Configuration;
 use kernel::Span;
 use tokio::sync::watch;
@@ -51,7 +52,9 @@ fn start(
     configuration: &Configuration,
     tasks: &mut JoinSet<()>,
 ) {
-    let tools = &Instruments { promql: web::language::settings(configuration.promql), ..tools.clone() };
+    let promql = web::language::settings(configuration.promql);
+    let outside = Outside { labels: configuration.external(), ..(*tools.outside).clone() };
+    let tools = &Instruments { promql, outside: Arc::new(outside), ..tools.clone() };
     for group in &configuration.rule_groups {
         let grace = configuration.alerting.grace;
         tasks.spawn(rules::evaluate_group(tools.clone(), Arc::clone(counters), grace, group.clone()));

@@ -17,6 +17,7 @@ mod credentials;
 mod crowded;
 mod documented;
 mod full_disk;
+mod global_section;
 mod house;
 mod http;
 mod killed;

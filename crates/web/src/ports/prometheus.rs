@@ -197,4 +197,9 @@ pub trait Process: Send + Sync {
 
     /// Which PromQL the configuration in force turns on.
     fn promql(&self) -> promql::Settings;
+
+    /// What tells this server's samples from another's where they meet.
+    fn external_labels(&self) -> Labels {
+        Labels::default()
+    }
 }

@@ -141,7 +141,7 @@ pub struct ScrapeConfig {
 /// What jobs have in common.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each is the default of the same key of a job, or has no effect here")]
+#[expect(missing_docs, reason = "each is the default of the same key of a job")]
 pub struct GlobalScrapeConfig {
     pub scrape_interval: Option<Span>,
     pub scrape_timeout: Option<Span>,
@@ -159,10 +159,15 @@ pub struct GlobalScrapeConfig {
     pub keep_dropped_targets: Option<u64>,
     pub metric_name_validation_scheme: Option<NameValidation>,
     pub metric_name_escaping_scheme: Option<NameEscaping>,
+    /// The interval of rule groups that have none.
     pub evaluation_interval: Option<Span>,
+    /// How far back rule groups look that do not say so.
     pub rule_query_offset: Option<Span>,
+    /// Without effect.
     pub query_log_file: Option<String>,
+    /// Refused.
     pub scrape_failure_log_file: Option<String>,
+    /// What tells this server's samples and alerts from another's where they meet.
     pub external_labels: BTreeMap<String, String>,
 }
 

@@ -64,7 +64,9 @@ async fn federate(
         }
         Ok(all)
     };
-    match gate.read(&doorway, None, read).await {
+    let external = doorway.ports.process.external_labels();
+    let read = gate.read(&doorway, None, read).await;
+    match read.map(|all| with_external(all, &external)) {
         Ok(all) => match format {
             Format::Text => in_pieces(names.content_type(format), written(all, names)),
             Format::Families => in_pieces(names.content_type(format), families::written(all, names)),
@@ -96,6 +98,18 @@ impl Value {
             Value::Histogram(_) => Form::Histogram,
         }
     }
+}
+
+/// The same, with the external labels that a series does not have itself.
+fn with_external(mut all: Families, external: &Labels) -> Families {
+    for last in all.values_mut().flat_map(BTreeMap::values_mut) {
+        for (name, value) in external.iter() {
+            if last.labels.get(name).is_none() {
+                last.labels = last.labels.with(name, value);
+            }
+        }
+    }
+    all
 }
 
 /// Families by name, floats before histograms, each sorted by labels.

@@ -19,7 +19,7 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use kernel::Labels;
 use kernel::limits::BODY_BYTES_MAX;
-use promql::{Selected, Selection};
+use promql::{MatchOp, Matcher, Selected, Selection};
 
 use self::chunk::Chunk;
 use self::protobuf::{Query, Request};
@@ -102,16 +102,22 @@ fn requested(body: &[u8]) -> Result<(Request, Form), String> {
     Ok((request, form))
 }
 
-/// Hands over each series of a query, and counts samples.
+/// Hands over each series of a query with its labels and the external ones, and counts samples.
 fn each_series(
     ports: &Ports,
     watch: &Watch,
     query: &Query,
     samples: &mut usize,
-    mut take: impl FnMut(Selected<'_>),
+    mut take: impl FnMut(Labels, Selected<'_>),
 ) -> Result<(), Unanswered> {
     let mut stopped = None;
-    ports.series.select(&Selection::new(&query.matchers, query.range), &mut |series| {
+    let external = ports.process.external_labels();
+    // No series that is stored has an external label; all have them where others see them.
+    let is_stored = |matcher: &&Matcher| {
+        matcher.op() != MatchOp::Equal || external.get(matcher.name()) != Some(matcher.value())
+    };
+    let matchers: Vec<Matcher> = query.matchers.iter().filter(is_stored).cloned().collect();
+    ports.series.select(&Selection::new(&matchers, query.range), &mut |series| {
         *samples += series.timestamps.len() + series.histogram_timestamps.len();
         if *samples > SAMPLES_MAX {
             stopped = Some(Unanswered::bad_data(format!("exceeded sample limit ({SAMPLES_MAX})")));
@@ -121,7 +127,8 @@ fn each_series(
         if stopped.is_some() {
             return ControlFlow::Break(());
         }
-        take(series);
+        let missing = external.iter().filter(|(name, _)| series.labels.get(name).is_none());
+        take(missing.fold(series.labels.clone(), |labels, (name, value)| labels.with(name, value)), series);
         ControlFlow::Continue(())
     })?;
     stopped.map_or(Ok(()), Err)
@@ -132,11 +139,11 @@ fn samples(ports: &Ports, watch: &Watch, request: &Request) -> Result<Vec<u8>, U
     let (mut response, mut count) = (Vec::new(), 0);
     for query in &request.queries {
         let mut sorted: BTreeMap<Labels, Vec<u8>> = BTreeMap::new();
-        each_series(ports, watch, query, &mut count, |series| {
-            let written = sorted.entry(series.labels.clone()).or_default();
+        each_series(ports, watch, query, &mut count, |labels, series| {
+            let written = sorted.entry(labels.clone()).or_default();
             let floats = (series.timestamps, series.values);
             let histograms = (series.histogram_timestamps, series.histograms);
-            protobuf::write_series(written, series.labels, floats, histograms);
+            protobuf::write_series(written, &labels, floats, histograms);
         })?;
         let length: usize = sorted.values().map(Vec::len).sum();
         let mut result = Vec::with_capacity(length);
@@ -152,11 +159,12 @@ fn frames(ports: &Ports, watch: &Watch, request: &Request) -> Result<Vec<Vec<u8>
     let (mut all, mut count) = (Vec::new(), 0);
     for (place, query) in request.queries.iter().enumerate() {
         let mut sorted: BTreeMap<Labels, Vec<Vec<u8>>> = BTreeMap::new();
-        each_series(ports, watch, query, &mut count, |series| {
+        each_series(ports, watch, query, &mut count, |labels, series| {
             let floats = (series.timestamps, series.values);
             let chunks = chunk::chunks(floats, (series.histogram_timestamps, series.histograms));
-            let frames = split(&chunks).map(|some| frame(&protobuf::chunked(series.labels, some, place)));
-            sorted.insert(series.labels.clone(), frames.collect());
+            let frames = split(&chunks).map(|some| frame(&protobuf::chunked(&labels, some, place)));
+            let frames: Vec<Vec<u8>> = frames.collect();
+            sorted.insert(labels, frames);
         })?;
         all.extend(sorted.into_values().flatten());
     }
