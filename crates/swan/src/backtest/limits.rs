@@ -1,7 +1,9 @@
 //! How big a back-test may get. Each limit says what happens past it.
 
-use kernel::Span;
+use kernel::{Span, Timestamp};
 
+/// The earliest time that is tested, and evaluated before a test; earlier is refused. The engine's own time begins here.
+pub(crate) const EARLIEST: Timestamp = Timestamp::from_millis(0);
 /// Longest time that one test covers; longer is refused.
 pub(crate) const SPAN_MAX: Span = Span::from_days(366);
 /// Evaluations of all rules of one set; more are refused.

@@ -60,7 +60,7 @@ pub(crate) fn run(
     let planned = |groups| planned::planned(groups, settings).map_err(|refusal| invalid(&refusal));
     let (proposed, in_force) = (planned(&asked.groups)?, planned(&setting.configuration.rule_groups)?);
     let warm_up = planned::warm_up(&proposed).max(planned::warm_up(&in_force));
-    let start = asked.from - warm_up;
+    let start = (asked.from - warm_up).max(limits::EARLIEST);
     let over = Over { start, end: asked.to, skip: &asked.skip, source, is_cancelled };
     let rehearse = |groups: &[RuleGroup], rules| {
         let mut course = Course::new(rules, over);
@@ -84,6 +84,10 @@ fn check(asked: &BacktestAsked, setting: &BacktestSetting) -> Result<TimeZone, B
     let BacktestAsked { from, to, .. } = asked;
     if to <= from {
         return Err(bad(format!("the tested time ends at {to}, before it begins at {from}"), None));
+    }
+    if *from < limits::EARLIEST {
+        let hint = "begin the test later";
+        return Err(bad(format!("nothing before {} is tested", limits::EARLIEST), Some(hint)));
     }
     if *to - *from > limits::SPAN_MAX {
         let hint = "test a shorter time, or several one after the other";

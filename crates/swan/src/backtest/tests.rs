@@ -411,4 +411,19 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
     asked.groups.clear();
     asked.to = asked.from + Span::from_days(1);
     assert_eq!(refused(&asked), "there is no rule to test");
+    asked.groups = one_rule("m > 0", Span::ZERO);
+    asked.groups[0].rules[0].labels.insert("most".to_owned(), "{{ query \"m\" | len }}".to_owned());
+    assert_eq!(refused(&asked), "not supported yet: a query in the label `most` of `g`");
+    asked.from = Timestamp::from_millis(-1);
+    asked.to = Timestamp::from_secs(60);
+    assert_eq!(refused(&asked), "nothing before 1970-01-01T00:00:00Z is tested");
+}
+
+#[test]
+fn time_begins_in_1970() {
+    let mut asked = asked(one_rule("absent(m)", Span::from_mins(30)));
+    (asked.from, asked.to) = (Timestamp::default(), Timestamp::from_secs(86_400));
+    let report = tested(&asked, &BacktestSetting::default(), &InMemory::new());
+    assert_eq!(report.evaluated_from, Timestamp::default());
+    assert_eq!((report.proposed.firings, report.proposed.firing_time), (1, Span::from_mins(24 * 60 - 30)));
 }
