@@ -119,7 +119,15 @@ fn group(expr: &str, hold: Span) -> Vec<RuleGroup> {
         annotations: BTreeMap::new(),
     };
     let (name, labels) = ("tested".to_owned(), BTreeMap::new());
-    vec![RuleGroup { name, interval: STEP, query_offset: Span::ZERO, limit: 0, labels, rules: vec![rule] }]
+    vec![RuleGroup {
+        name,
+        file: String::new(),
+        interval: STEP,
+        query_offset: Span::ZERO,
+        limit: 0,
+        labels,
+        rules: vec![rule],
+    }]
 }
 
 fn measure(store: &MetricsStore, name: &str, groups: &[RuleGroup], steps: i64) -> Result<(), Box<dyn Error>> {

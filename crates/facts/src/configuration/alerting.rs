@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct RuleGroup {
     /// Its name.
     pub name: String,
+    /// The rule file that it is from; empty where it is from none, or nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
     /// How often its rules are evaluated.
     #[serde(default = "one_minute")]
     pub interval: Span,

@@ -141,6 +141,7 @@ fn rules(rng: &mut Rng) -> RuleGroup {
     RuleGroup {
         name: RULE_GROUP.to_owned(),
         interval: RULE_INTERVAL,
+        file: String::new(),
         query_offset: Span::ZERO,
         limit: 0,
         labels: BTreeMap::new(),

@@ -89,6 +89,7 @@ mod tests {
         let group = RuleGroup {
             name: "g".to_owned(),
             interval: Span::from_secs(15),
+            file: String::new(),
             query_offset: Span::ZERO,
             limit: 0,
             labels: std::collections::BTreeMap::new(),

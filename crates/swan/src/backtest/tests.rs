@@ -131,6 +131,7 @@ fn groups(rng: &mut Rng) -> Vec<RuleGroup> {
         groups.push(RuleGroup {
             name: format!("g{number}"),
             interval: pick(rng, &[15, 15, 20, 60].map(Span::from_secs)),
+            file: String::new(),
             query_offset: if rng.chance(150) { Span::from_secs(30) } else { Span::ZERO },
             limit: if rng.chance(150) { 3 } else { 0 },
             labels: BTreeMap::new(),
@@ -284,7 +285,15 @@ fn one_rule(expr: &str, hold: Span) -> Vec<RuleGroup> {
     };
     let interval = Span::from_secs(15);
     let (name, labels) = ("g".to_owned(), BTreeMap::new());
-    vec![RuleGroup { name, interval, query_offset: Span::ZERO, limit: 0, labels, rules: vec![rule] }]
+    vec![RuleGroup {
+        name,
+        file: String::new(),
+        interval,
+        query_offset: Span::ZERO,
+        limit: 0,
+        labels,
+        rules: vec![rule],
+    }]
 }
 
 fn tested(asked: &BacktestAsked, setting: &BacktestSetting, stored: &InMemory) -> BacktestReport {

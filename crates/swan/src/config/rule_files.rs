@@ -69,9 +69,10 @@ struct WrittenGroup {
 
 impl RuleFile {
     /// An interval of 0 is none, as in Prometheus.
-    fn groups(self, defaults: Defaults) -> Vec<RuleGroup> {
+    fn groups(self, file: &Path, defaults: Defaults) -> Vec<RuleGroup> {
         let settled = |group: WrittenGroup| RuleGroup {
             name: group.name,
+            file: file.display().to_string(),
             interval: group.interval.filter(|interval| *interval != Span::ZERO).unwrap_or(defaults.interval),
             query_offset: group.query_offset.unwrap_or(defaults.query_offset),
             limit: group.limit,
@@ -98,7 +99,7 @@ pub(super) fn read_rules(directory: &Path, rules: &[RulesFrom]) -> Result<Vec<Re
         for file in files {
             let read = read_text(&file).and_then(|text| {
                 let parsed: RuleFile = yaml::read(&file, &text).map_err(|problem| vec![problem])?;
-                Ok((parsed.groups(defaults), places(&text)))
+                Ok((parsed.groups(&file, defaults), places(&text)))
             });
             match read {
                 Ok((parsed, places)) => {
@@ -147,5 +148,9 @@ impl ReadRules {
 pub(crate) fn read_rule_file(file: &Path) -> Result<ReadRules, Vec<String>> {
     let text = read_text(file)?;
     let parsed: RuleFile = yaml::read(file, &text).map_err(|problem| vec![problem])?;
-    Ok(ReadRules { file: file.to_owned(), groups: parsed.groups(Defaults::default()), places: places(&text) })
+    Ok(ReadRules {
+        file: file.to_owned(),
+        groups: parsed.groups(file, Defaults::default()),
+        places: places(&text),
+    })
 }

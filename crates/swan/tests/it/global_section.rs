@@ -121,6 +121,9 @@ fn rules_are_evaluated_as_the_section_says_and_see_external_labels() {
         groups,
         [(&json!("none"), &json!(1)), (&json!("own"), &json!(7)), (&json!("plain"), &json!(1))]
     );
+    let of_file = |file: &str| swan.read(&format!("/api/v1/rules?file[]={file}"))["data"]["groups"].clone();
+    assert_eq!(of_file("rules.yaml"), rules);
+    assert_eq!((&rules[0]["file"], of_file("prometheus.yml")), (&json!("rules.yaml"), json!([])));
     let applied = swan.journal().into_iter().find_map(|entry| {
         let groups = entry["fact"]["configuration_applied"]["configuration"]["rule_groups"].clone();
         (!groups.is_null()).then_some(groups)

@@ -1,6 +1,6 @@
 //! Rules, and the alerts that they hold, as of a durable revision.
 //!
-//! The configuration in force stands for the file that the groups are from: Swan applies all its files at once.
+//! The configuration in force stands for the file of groups that are from none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -246,22 +246,26 @@ async fn rules(_: Responder, State(doorway): State<Doorway>, parameters: Paramet
 fn page(world: &World, filter: &Filter, health: &dyn RuleHealth) -> Result<ShownGroups, Unanswered> {
     let mut shown = ShownGroups { groups: Vec::new(), group_next_token: None };
     let Some(applied) = world.applied() else { return Ok(shown) };
-    let mut groups: Vec<&RuleGroup> = applied.configuration.rule_groups.iter().collect();
-    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    let file_of = |group: &RuleGroup| {
+        if group.file.is_empty() { applied.source.clone() } else { group.file.clone() }
+    };
+    let groups = applied.configuration.rule_groups.iter();
+    let mut groups: Vec<(String, &RuleGroup)> = groups.map(|group| (file_of(group), group)).collect();
+    groups.sort_by(|a, b| (&a.0, &a.1.name).cmp(&(&b.0, &b.1.name)));
     let mut is_reached = filter.from_token.is_none();
-    for group in groups {
-        is_reached |= filter.from_token.as_deref() == Some(&*token(&applied.source, &group.name));
-        if !is_reached || !filter.wants_group(&applied.source, &group.name) {
+    for (file, group) in groups {
+        is_reached |= filter.from_token.as_deref() == Some(&*token(&file, &group.name));
+        if !is_reached || !filter.wants_group(&file, &group.name) {
             continue;
         }
         if !group.rules.iter().any(|rule| filter.wants_rule(group, rule)) {
             continue;
         }
         if filter.groups_max.is_some_and(|most| shown.groups.len() == most) {
-            shown.group_next_token = Some(token(&applied.source, &group.name));
+            shown.group_next_token = Some(token(&file, &group.name));
             break;
         }
-        shown.groups.push(show_group(world, &applied.source, group, filter, health));
+        shown.groups.push(show_group(world, &file, group, filter, health));
     }
     match &filter.from_token {
         Some(token) if !is_reached => {
