@@ -70,8 +70,8 @@ fn series_that_leave_have_the_external_labels_that_they_do_not_have() {
     assert_eq!(
         series,
         [
-            "fill{disk=\"a\",cost=\"$5\",host=\"a-b\",instance=\"\",site=\"x\"}",
-            "fill{disk=\"b\",instance=\"i\",site=\"own\",cost=\"$5\",host=\"a-b\"}",
+            "fill{cost=\"$5\",disk=\"a\",host=\"a-b\",site=\"x\",instance=\"\"}",
+            "fill{cost=\"$5\",disk=\"b\",host=\"a-b\",instance=\"i\",site=\"own\"}",
         ]
     );
     // Whoever reads asks for what was written, too.
