@@ -173,10 +173,21 @@ impl Parts {
         let requests = Arc::new(requests.map_err(Failure::fault("restore the request counts"))?);
         let tls = egress::tls::Tls::load(None).map_err(Failure::fault("load the trusted certificates"))?;
         let network = egress::network::Network::system(tls);
+        let book = Book::open(&self.options.data.join("meanings.jsonl"));
+        let book = Arc::new(book.map_err(Failure::fault("read what metrics mean"))?);
+        let intake: Arc<dyn web::ports::Intake> = Arc::new(IntakePort {
+            samples: Arc::clone(&samples),
+            store: Arc::clone(&self.store),
+            arrivals: Arc::clone(&arrivals),
+            clock: Arc::clone(&self.clock),
+            book: Arc::clone(&book),
+            in_force: self.in_force.clone(),
+        });
         let tools = Instruments {
             engine: Arc::new(self.handle.clone()),
             clock: Arc::clone(&self.clock),
             samples: Arc::clone(&samples),
+            intake: Arc::clone(&intake),
             series: Arc::clone(&series),
             requests: Arc::clone(&requests),
             arrivals,
@@ -184,16 +195,6 @@ impl Parts {
             promql: promql::Settings::default(),
             outside: Arc::new(Outside { url: self.public_url.clone(), ..Outside::default() }),
         };
-        let book = Book::open(&self.options.data.join("meanings.jsonl"));
-        let book = Arc::new(book.map_err(Failure::fault("read what metrics mean"))?);
-        let intake: Arc<dyn web::ports::Intake> = Arc::new(IntakePort {
-            samples: Arc::clone(&samples),
-            store: Arc::clone(&self.store),
-            arrivals: Arc::clone(&tools.arrivals),
-            clock: Arc::clone(&self.clock),
-            book: Arc::clone(&book),
-            in_force: self.in_force.clone(),
-        });
         let scraping = ScrapeTools {
             instruments: tools.clone(),
             intake: Arc::clone(&intake),

@@ -264,26 +264,6 @@ fn read_people(directory: &Path, people: People) -> Result<BTreeMap<PersonId, Pe
     }
 }
 
-/// Files whose name matches the last part of a path, in which `*` stands for any text; sorted.
-pub(crate) fn matching(pattern: &Path) -> Vec<PathBuf> {
-    let Some(name) = pattern.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
-    let Some((before, after)) = name.split_once('*') else {
-        return if pattern.is_file() { vec![pattern.to_owned()] } else { Vec::new() };
-    };
-    let directory = pattern.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    let matches = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        path.is_file()
-            && name.len() >= before.len() + after.len()
-            && name.starts_with(before)
-            && name.ends_with(after)
-    };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(matches).collect();
-    files.sort();
-    files
-}
-
 fn person(id: PersonId, entry: PersonEntry, contacts: &mut Vec<ContactAddress>) -> (PersonId, Person) {
     let name = entry.name.unwrap_or_else(|| id.to_string());
     let mut refs = Vec::new();

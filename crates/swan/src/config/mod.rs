@@ -7,6 +7,7 @@
 
 pub(crate) mod check;
 mod files;
+mod glob;
 pub(crate) mod places;
 mod rule_files;
 pub(crate) mod scraping;
@@ -20,7 +21,8 @@ use web::ports::Submission;
 
 use crate::failure::Failure;
 
-pub(crate) use files::{Loaded, matching};
+pub(crate) use files::Loaded;
+pub(crate) use glob::{has_wildcard, matching};
 pub(crate) use rule_files::{ReadRules, read_rule_file};
 
 /// Reads and checks; what is only a warning is logged.

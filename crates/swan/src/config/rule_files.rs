@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::files::read_text;
 use super::places::{Place, nearest, places};
-use super::{check, matching, yaml};
+use super::{check, has_wildcard, matching, yaml};
 
 /// Rule files, and what their groups have in common.
 #[derive(Debug)]
@@ -93,7 +93,8 @@ pub(super) fn read_rules(directory: &Path, rules: &[RulesFrom]) -> Result<Vec<Re
         rules.iter().flat_map(|from| from.patterns.iter().map(move |p| (p, from.defaults)))
     {
         let files = matching(&directory.join(pattern));
-        if files.is_empty() {
+        // A pattern may mean files that are still to come.
+        if files.is_empty() && !has_wildcard(pattern) {
             problems.push(format!("`rules: {pattern}` names no file in `{}`", directory.display()));
         }
         for file in files {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use alerting::templates::Outside;
 use engine::port::{Decided, Port, Unavailable};
 use engine::{Command, Refusal, World};
-use kernel::{Actor, Span, Timestamp};
-use promql::SeriesSource;
-use web::ports::{Fault, Samples, SeriesSamples};
+use kernel::{Actor, Labels, Span, Timestamp};
+use promql::{SeriesSource, Value};
+use web::ports::{Fault, Intake, Samples, SeriesSamples};
 
 use super::requests::RequestCounter;
 use super::rules::arrivals::Arrivals;
@@ -20,6 +20,8 @@ pub(crate) struct Instruments {
     pub(crate) engine: Arc<dyn Port>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) samples: Arc<dyn Samples>,
+    /// Takes histograms too.
+    pub(crate) intake: Arc<dyn Intake>,
     pub(crate) series: Arc<dyn SeriesSource>,
     pub(crate) requests: Arc<RequestCounter>,
     pub(crate) arrivals: Arc<Arrivals>,
@@ -65,10 +67,15 @@ impl Instruments {
         plan.map(Arc::new).map_err(|refusal| refusal.to_string())
     }
 
-    /// Evaluates an expression at one instant, on a blocking thread.
+    /// Evaluates an expression at one instant, on a blocking thread; the elements that are numbers.
     pub(crate) async fn query(&self, plan: Arc<promql::Plan>, at: Timestamp) -> Result<Vector, String> {
         let mut evaluated = self.queries(vec![Ok(plan)], at).await;
-        evaluated.pop().map_or_else(|| Err("nothing was evaluated".to_owned()), |(result, _)| result)
+        let (result, _) = evaluated.pop().ok_or("nothing was evaluated")?;
+        let number = |(labels, value): (Labels, Value)| match value {
+            Value::Float(value) => Some((labels, value)),
+            Value::Histogram(_) => None,
+        };
+        Ok(result?.into_iter().filter_map(number).collect())
     }
 
     /// Evaluates expressions at one instant, one after the other on one blocking thread; for each the result and how
@@ -77,7 +84,7 @@ impl Instruments {
         &self,
         plans: Vec<Result<Arc<promql::Plan>, String>>,
         at: Timestamp,
-    ) -> Vec<(Result<Vector, String>, Duration)> {
+    ) -> Vec<(Result<Elements, String>, Duration)> {
         let (series, count) = (Arc::clone(&self.series), plans.len());
         let evaluated = tokio::task::spawn_blocking(move || {
             let one = |plan: Result<Arc<promql::Plan>, String>| {
@@ -109,24 +116,22 @@ impl Instruments {
     }
 }
 
-fn evaluate(plan: &promql::Plan, series: &dyn SeriesSource, at: Timestamp) -> Result<Vector, String> {
+fn evaluate(plan: &promql::Plan, series: &dyn SeriesSource, at: Timestamp) -> Result<Elements, String> {
     let engine = promql::Engine::default();
     let result = engine.instant(plan, series, at, &promql::never_cancelled);
     match result.map_err(|error| error.to_string())? {
         promql::QueryResult::Vector(samples) => {
-            let floats = samples.into_iter().filter_map(|(labels, _, value)| match value {
-                promql::Value::Float(value) => Some((labels, value)),
-                promql::Value::Histogram(_) => None,
-            });
-            Ok(floats.collect())
+            Ok(samples.into_iter().map(|(labels, _, value)| (labels, value)).collect())
         }
-        promql::QueryResult::Scalar(_, value) => Ok(vec![(kernel::Labels::default(), value)]),
+        promql::QueryResult::Scalar(_, value) => Ok(vec![(Labels::default(), Value::Float(value))]),
         other => Err(format!("the result is a {:?}, not an instant vector", other.value_type())),
     }
 }
 
 /// Elements of an instant vector.
-pub(crate) type Vector = Vec<(kernel::Labels, f64)>;
+pub(crate) type Elements = Vec<(Labels, Value)>;
+/// Those that are numbers.
+pub(crate) type Vector = Vec<(Labels, f64)>;
 
 /// A sample of Swan's own measuring.
 #[derive(Debug, Clone, Copy)]

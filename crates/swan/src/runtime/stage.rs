@@ -9,12 +9,13 @@ use engine::Command;
 use engine::port::{Port, Reply, Unavailable, View};
 use kernel::{Actor, Timestamp};
 use promql::SeriesSource;
-use web::ports::Samples;
+use web::ports::{Intake, Samples};
 
 use super::instruments::Instruments;
 use super::requests::RequestCounter;
 use super::rules::arrivals::Arrivals;
 use crate::clock::Clock;
+use crate::intake::IntakePort;
 use crate::ports::SamplesPort;
 
 /// A clock that stands still until it is set.
@@ -59,6 +60,14 @@ pub(crate) fn instruments(dir: &Path, clock: &Arc<SetClock>) -> Instruments {
         clock: Arc::clone(&clock),
         arrivals: Arc::clone(&arrivals),
     });
+    let intake: Arc<dyn Intake> = Arc::new(IntakePort {
+        samples: Arc::clone(&samples),
+        store: Arc::clone(&store),
+        arrivals: Arc::clone(&arrivals),
+        clock: Arc::clone(&clock),
+        book: Arc::default(),
+        in_force: tokio::sync::watch::channel(None).1,
+    });
     let series: Arc<dyn SeriesSource> = store;
     let requests = RequestCounter::restore(Arc::clone(&samples), &*series, Arc::clone(&clock));
     let tls = egress::tls::Tls::load(None).expect("the machine has certificates, or ours are used");
@@ -66,6 +75,7 @@ pub(crate) fn instruments(dir: &Path, clock: &Arc<SetClock>) -> Instruments {
         engine: Arc::new(NoEngine),
         clock,
         samples,
+        intake,
         series,
         requests: Arc::new(requests.expect("the store can be read")),
         arrivals,

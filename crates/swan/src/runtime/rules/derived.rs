@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerting::RuleState;
 use kernel::{Labels, Timestamp};
-use promql::{METRIC_NAME, STALE_NAN};
-use web::ports::{Fault, SeriesSamples};
+use promql::{Histogram, METRIC_NAME, STALE_NAN, Value};
+use web::ports::{Fault, Measured, SeriesSamples, Starts};
 
-use crate::runtime::instruments::{Instruments, Vector};
+use crate::runtime::instruments::{Elements, Instruments};
 
 /// The series of an alert that is pending or fires.
 pub(super) const ALERTS: &str = "ALERTS";
@@ -18,7 +18,7 @@ pub(super) const ALERTS_FOR_STATE: &str = "ALERTS_FOR_STATE";
 /// What was written last.
 #[derive(Default)]
 pub(crate) struct Derived {
-    series: BTreeMap<Labels, f64>,
+    series: BTreeMap<Labels, Value>,
 }
 
 impl Derived {
@@ -27,18 +27,18 @@ impl Derived {
         &mut self,
         tools: &Instruments,
         at: Timestamp,
-        series: BTreeMap<Labels, f64>,
+        series: BTreeMap<Labels, Value>,
     ) -> Result<(), Fault> {
         let gone: BTreeSet<Labels> =
             self.series.keys().filter(|labels| !series.contains_key(labels)).cloned().collect();
         self.series = series;
-        let ended = gone.iter().map(|labels| (labels, STALE_NAN));
-        write(tools, at, self.series.iter().map(|(labels, value)| (labels, *value)).chain(ended))
+        let ended = gone.iter().map(|labels| (labels, &Value::Float(STALE_NAN)));
+        write(tools, at, self.series.iter().chain(ended))
     }
 
     /// Writes the same again.
     pub(crate) fn repeat(&self, tools: &Instruments, at: Timestamp) -> Result<(), Fault> {
-        write(tools, at, self.series.iter().map(|(labels, value)| (labels, *value)))
+        write(tools, at, self.series.iter())
     }
 }
 
@@ -46,8 +46,8 @@ impl Derived {
 pub(crate) fn recorded(
     name: &str,
     added: &BTreeMap<String, String>,
-    elements: Vector,
-) -> Result<BTreeMap<Labels, f64>, String> {
+    elements: Elements,
+) -> Result<BTreeMap<Labels, Value>, String> {
     let mut all = BTreeMap::new();
     for (labels, value) in elements {
         let labels = added.iter().fold(labels.with(METRIC_NAME, name), |labels, (n, v)| labels.with(n, v));
@@ -60,11 +60,12 @@ pub(crate) fn recorded(
 }
 
 /// What an alerting rule's alerts give: 1 for each, and since when it holds.
-pub(crate) fn of_alerts(state: &RuleState<'_>) -> BTreeMap<Labels, f64> {
+pub(crate) fn of_alerts(state: &RuleState<'_>) -> BTreeMap<Labels, Value> {
     let mut all = BTreeMap::new();
     let mut add = |labels: &Labels, condition: &str, since: Timestamp| {
-        all.insert(labels.with(METRIC_NAME, ALERTS).with("alertstate", condition), 1.0);
-        all.insert(labels.with(METRIC_NAME, ALERTS_FOR_STATE), (since.as_millis() as f64 / 1000.0).floor());
+        let since_secs = (since.as_millis() as f64 / 1000.0).floor();
+        all.insert(labels.with(METRIC_NAME, ALERTS).with("alertstate", condition), Value::Float(1.0));
+        all.insert(labels.with(METRIC_NAME, ALERTS_FOR_STATE), Value::Float(since_secs));
     };
     for (_, pending) in &state.pending {
         add(&pending.labels, "pending", pending.since);
@@ -78,17 +79,33 @@ pub(crate) fn of_alerts(state: &RuleState<'_>) -> BTreeMap<Labels, f64> {
 fn write<'l>(
     tools: &Instruments,
     at: Timestamp,
-    samples: impl Iterator<Item = (&'l Labels, f64)>,
+    samples: impl Iterator<Item = (&'l Labels, &'l Value)>,
 ) -> Result<(), Fault> {
-    let pairs = |(labels, value): (&'l Labels, f64)| {
+    let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+    for (labels, value) in samples {
         let labels: Vec<(&str, &str)> = labels.iter().collect();
-        (labels, [(at.as_millis(), value)])
-    };
-    let series: Vec<_> = samples.map(pairs).collect();
-    if series.is_empty() {
-        return Ok(());
+        match value {
+            Value::Float(value) => floats.push((labels, [(at.as_millis(), *value)])),
+            Value::Histogram(histogram) => {
+                histograms.push((labels, [(at.as_millis(), Histogram::clone(histogram))]));
+            }
+        }
     }
-    let batch: Vec<SeriesSamples<'_>> =
-        series.iter().map(|(labels, samples)| SeriesSamples { labels, samples }).collect();
-    tools.samples.append(&batch).map(|_| ())
+    if !floats.is_empty() {
+        let batch: Vec<SeriesSamples<'_>> =
+            floats.iter().map(|(labels, samples)| SeriesSamples { labels, samples }).collect();
+        tools.samples.append(&batch)?;
+    }
+    if !histograms.is_empty() {
+        let starts = Starts::default();
+        let measured = histograms.iter().map(|(labels, histograms)| Measured {
+            labels,
+            samples: &[],
+            histograms,
+            exemplars: &[],
+            starts,
+        });
+        tools.intake.take("", &measured.collect::<Vec<_>>())?;
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use alerting::Reading;
 use facts::configuration::RuleGroup;
 use kernel::{Span, Timestamp};
+use promql::Value;
 use web::ports::Evaluation;
 
 use super::arrivals::{Interest, Touch};
@@ -15,7 +16,7 @@ use super::asked;
 use super::derived::{of_alerts, recorded};
 use super::rule::{Compiled, digest};
 use crate::own_metrics::OwnCounters;
-use crate::runtime::instruments::{Instruments, Vector};
+use crate::runtime::instruments::{Elements, Instruments, Vector};
 
 /// Samples that are older when they arrive prove nothing off the interval: history that is imported pages nobody.
 const ARRIVAL_AGE_MAX: Span = Span::from_mins(5);
@@ -119,13 +120,13 @@ impl Group {
         &mut self,
         place: usize,
         (at, read_at): (Timestamp, Timestamp),
-        evaluated: Result<Vector, String>,
+        evaluated: Result<Elements, String>,
         took: Duration,
     ) {
         let begun = Instant::now();
         let concluded = match evaluated {
             Ok(elements) if self.rules[place].rule.record.is_some() => self.record(place, read_at, elements),
-            Ok(elements) => self.alert(place, (at, read_at), elements).await,
+            Ok(elements) => self.alert(place, (at, read_at), judged(elements)).await,
             Err(detail) => Err(detail),
         };
         self.counters.rule_evaluated(concluded.is_ok());
@@ -150,6 +151,7 @@ impl Group {
             if let Some((Ok(elements), _)) = self.evaluate(place..place + 1, at).await.next()
                 && !elements.is_empty()
             {
+                let elements = judged(elements);
                 let outside = asked::answered(&self.tools, &self.rules[place].asking, at, &elements).await;
                 let reading =
                     Arc::new(Reading { at, elements: elements.clone(), outside: Arc::clone(&outside) });
@@ -169,10 +171,10 @@ impl Group {
         &self,
         places: Range<usize>,
         at: Timestamp,
-    ) -> impl Iterator<Item = (Result<Vector, String>, Duration)> + use<> {
+    ) -> impl Iterator<Item = (Result<Elements, String>, Duration)> + use<> {
         let plans = self.rules[places].iter().map(|rule| rule.plan.clone()).collect();
         let (evaluated, limit) = (self.tools.queries(plans, at).await, self.limit);
-        let within = move |elements: Vector| match elements.len() {
+        let within = move |elements: Elements| match elements.len() {
             count if count > limit => {
                 Err(format!("{count} elements are more than the group's limit of {limit}"))
             }
@@ -181,7 +183,7 @@ impl Group {
         evaluated.into_iter().map(move |(evaluated, took)| (evaluated.and_then(within), took))
     }
 
-    fn record(&mut self, place: usize, at: Timestamp, elements: Vector) -> Result<(), String> {
+    fn record(&mut self, place: usize, at: Timestamp, elements: Elements) -> Result<(), String> {
         let compiled = &mut self.rules[place];
         let name = compiled.rule.record.as_deref().unwrap_or_default();
         let mut labels = self.labels.clone();
@@ -233,6 +235,15 @@ impl Group {
     }
 }
 
+/// What an alerting rule is judged by: a histogram holds like any other element, and its value is 0, as in Prometheus.
+fn judged(elements: Elements) -> Vector {
+    let number = |value: Value| match value {
+        Value::Float(value) => value,
+        Value::Histogram(_) => 0.0,
+    };
+    elements.into_iter().map(|(labels, value)| (labels, number(value))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +270,41 @@ mod tests {
         let plan = group.tools.plan("c").expect("it is PromQL");
         let found = group.tools.query(plan, at).await.expect("it can be read");
         assert_eq!(found.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [3.0]);
+    }
+
+    #[tokio::test]
+    async fn a_native_histogram_is_recorded_and_holds_an_alert() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let rules = serde_json::json!([{ "record": "job:latency", "expr": "latency * 2" }]);
+        let mut group = group(directory.path(), rules);
+        let at = group.tools.clock.now();
+        let latency = promql::Histogram {
+            counter_reset_hint: promql::CounterResetHint::Unknown,
+            schema: 0,
+            zero_threshold: 0.001,
+            zero_count: 3.0,
+            count: 3.0,
+            sum: 7.5,
+            positive: promql::Buckets::default(),
+            negative: promql::Buckets::default(),
+            custom_bounds: Arc::default(),
+        };
+        let measured = web::ports::Measured {
+            labels: &[("__name__", "latency"), ("job", "shop")],
+            samples: &[],
+            histograms: &[(at.as_millis(), latency)],
+            exemplars: &[],
+            starts: web::ports::Starts::default(),
+        };
+        group.tools.intake.take("", &[measured]).expect("it is written");
+        group.judge(at).await;
+        let plan = group.tools.plan("histogram_sum(job:latency)").expect("it is PromQL");
+        let found = group.tools.query(plan, at).await.expect("it can be read");
+        assert_eq!(found.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [15.0]);
+        let plan = group.tools.plan("latency").expect("it is PromQL");
+        let (elements, _) = group.tools.queries(vec![Ok(plan)], at).await.remove(0);
+        let elements = judged(elements.expect("it can be read"));
+        assert_eq!(elements.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [0.0]);
     }
 
     #[tokio::test]
