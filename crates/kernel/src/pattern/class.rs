@@ -1,6 +1,6 @@
 //! Classes of characters, and the escapes that stand for one.
 
-use super::re2::Text;
+use super::text::Text;
 use super::{PatternError, names};
 
 /// A class that no character is in: what stands for halves of surrogate pairs, which no text contains.

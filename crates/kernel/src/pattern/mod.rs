@@ -13,6 +13,7 @@ mod class;
 mod names;
 mod re2;
 mod template;
+mod text;
 
 use std::fmt;
 

@@ -5,9 +5,7 @@
 //!
 //! Source: github.com/google/re2, "Syntax"; go.dev, package `regexp/syntax`.
 
-use std::iter::Peekable;
-use std::str::CharIndices;
-
+use super::text::Text;
 use super::{PatternError, class};
 use crate::limits::{PATTERN_GROUPS_NESTED_MAX, PATTERN_REPEATS_MAX};
 
@@ -30,39 +28,6 @@ pub(super) fn translate(expression: &str) -> Result<Translated, PatternError> {
     match translator.groups.last() {
         Some(group) => Err(translator.text.fault(group.at, "this `(` has no `)`")),
         None => Ok(Translated { expression: translator.out, names: translator.names }),
-    }
-}
-
-/// The expression as it is read, and where.
-pub(super) struct Text<'p> {
-    pub(super) all: &'p str,
-    chars: Peekable<CharIndices<'p>>,
-}
-
-impl<'p> Text<'p> {
-    pub(super) fn next(&mut self) -> Option<(usize, char)> {
-        self.chars.next()
-    }
-
-    pub(super) fn peek(&mut self) -> Option<char> {
-        self.chars.peek().map(|&(_, c)| c)
-    }
-
-    /// What was not read yet.
-    pub(super) fn rest(&mut self) -> &'p str {
-        let at = self.chars.peek().map_or(self.all.len(), |&(at, _)| at);
-        &self.all[at..]
-    }
-
-    pub(super) fn skip(&mut self, bytes: usize) {
-        let at = self.all.len() - self.rest().len() + bytes;
-        while self.chars.next_if(|&(next, _)| next < at).is_some() {}
-    }
-
-    /// A problem with what begins at this byte.
-    pub(super) fn fault(&self, at: usize, problem: impl Into<String>) -> PatternError {
-        let at = Some(self.all[..at].chars().count() + 1);
-        PatternError { problem: problem.into(), at }
     }
 }
 
@@ -110,7 +75,7 @@ struct Translator<'p> {
 impl<'p> Translator<'p> {
     fn new(expression: &'p str) -> Self {
         Self {
-            text: Text { all: expression, chars: expression.char_indices().peekable() },
+            text: Text::of(expression),
             out: String::with_capacity(expression.len() + 16),
             names: Vec::new(),
             captures: 0,
