@@ -1,3 +1,4 @@
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -5,7 +6,7 @@ use facts::alerting::{AlertingFact, FiringAlert, Origin, ResolveReason};
 use kernel::{Fingerprint, Labels, Span, Timestamp};
 
 use crate::decision::Decision;
-use crate::reading::{self, Element, Reading};
+use crate::reading::{self, Annotations, Element, Reading};
 use crate::receive::service_of;
 use crate::state::{RuleSettings, State};
 use crate::templates::{self, Outside};
@@ -63,6 +64,8 @@ struct Judgement<'a> {
     held: &'a BTreeSet<Fingerprint>,
     at: Timestamp,
     outside: Arc<Outside>,
+    /// Parsed when the first alert fires.
+    annotations: OnceCell<Annotations<'a>>,
     decision: Decision<'a>,
     /// How many alerts this evaluation begins to hold open.
     begun: usize,
@@ -84,7 +87,8 @@ impl<'a> Judgement<'a> {
         let name = rule.alert.clone().unwrap_or_default();
         let origin = Origin::Rule { group, rule: name, place };
         let (at, outside) = (reading.at, Arc::clone(&reading.outside));
-        Ok(Self { state, rule, origin, held, at, outside, decision: Decision::new(state, now), begun: 0 })
+        let (annotations, decision) = (OnceCell::new(), Decision::new(state, now));
+        Ok(Self { state, rule, origin, held, at, outside, annotations, decision, begun: 0 })
     }
 
     fn labelled(
@@ -131,11 +135,12 @@ impl<'a> Judgement<'a> {
     }
 
     fn firing(&self, element: Element, since: Timestamp) -> FiringAlert {
+        let annotations = self.annotations.get_or_init(|| Annotations::of(self.rule));
         FiringAlert {
             fingerprint: element.fingerprint,
             priority: priority_of(&element.labels).0,
             service: service_of(self.state, &element.labels),
-            annotations: reading::annotations(self.rule, &element, self.at, &self.outside),
+            annotations: annotations.expanded(&element, self.at, &self.outside),
             labels: element.labels,
             starts_at: since,
             expires_at: None,

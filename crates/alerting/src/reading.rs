@@ -51,8 +51,9 @@ impl Wording {
         let Ok((elements, _)) = labelled(&self.0, reading.elements.clone(), at, outside) else {
             return BTreeMap::new();
         };
+        let annotations = Annotations::of(&self.0);
         let said = |element: Element| {
-            let annotations = annotations(&self.0, &element, at, outside);
+            let annotations = annotations.expanded(&element, at, outside);
             (element.fingerprint, Said { value: element.value, annotations })
         };
         elements.into_iter().map(said).collect()
@@ -68,24 +69,44 @@ pub(crate) struct Element {
     pub(crate) value: f64,
 }
 
-/// What an alert says of an element.
-pub(crate) fn annotations(
-    rule: &RuleSettings,
-    element: &Element,
-    at: Timestamp,
-    outside: &Outside,
-) -> BTreeMap<String, String> {
-    let ask = |query: &str| outside.answers.get(query);
-    let scene = Scene { labels: &element.source, value: element.value, at, outside, ask: &ask };
-    let expanded = rule.annotations.iter().map(|(name, text)| {
-        let template = Template::parse(text);
-        let text = match &template {
-            Ok(template) => template.expand(&scene),
-            Err(error) => Cow::Owned(templates::as_text(error)),
-        };
-        (name.clone(), bounded(text, kernel_limits::TEXT_BYTES_MAX).into_owned())
-    });
-    expanded.collect()
+/// A rule's annotations, parsed once for all of its alerts; where one cannot be, what stands in its place.
+#[derive(Debug)]
+pub(crate) struct Annotations<'r>(Vec<(&'r str, Result<Template, String>)>);
+
+impl<'r> Annotations<'r> {
+    pub(crate) fn of(rule: &'r RuleSettings) -> Self {
+        let parsed = rule.annotations.iter().map(|(name, text)| (name.as_str(), parsed(text)));
+        Self(parsed.collect())
+    }
+
+    /// What an alert says of an element.
+    pub(crate) fn expanded(
+        &self,
+        element: &Element,
+        at: Timestamp,
+        outside: &Outside,
+    ) -> BTreeMap<String, String> {
+        let ask = |query: &str| outside.answers.get(query);
+        let scene = Scene { labels: &element.source, value: element.value, at, outside, ask: &ask };
+        let expanded = self.0.iter().map(|(name, template)| {
+            let text = expanded(template, &scene, kernel_limits::TEXT_BYTES_MAX);
+            ((*name).to_owned(), text.into_owned())
+        });
+        expanded.collect()
+    }
+}
+
+fn parsed(text: &str) -> Result<Template, String> {
+    Template::parse(text).map_err(templates::as_text)
+}
+
+/// The text of a template, cut where it is too long.
+fn expanded<'t>(template: &'t Result<Template, String>, scene: &Scene<'_>, bytes_max: usize) -> Cow<'t, str> {
+    let text = match template {
+        Ok(template) => template.expand(scene),
+        Err(said_instead) => Cow::Borrowed(said_instead.as_str()),
+    };
+    bounded(text, bytes_max)
 }
 
 /// Adds the rule's labels to each element; these win over the element's own, as in Prometheus.
@@ -101,7 +122,7 @@ pub(crate) fn labelled(
         .labels
         .iter()
         .filter(|(label, _)| !label.is_empty() && *label != "alertname")
-        .map(|(label, text)| (label.as_str(), Template::parse(text).map_err(templates::as_text)))
+        .map(|(label, text)| (label.as_str(), parsed(text)))
         .collect();
     let mut seen = HashSet::with_capacity(elements.len());
     let mut all = Vec::with_capacity(elements.len());
@@ -112,11 +133,8 @@ pub(crate) fn labelled(
         pairs.extend(kept.map(|(label, value)| (label, Cow::Borrowed(value))));
         pairs.push(("alertname", Cow::Borrowed(name)));
         pairs.extend(added.iter().map(|(label, template)| {
-            let text = match template {
-                Ok(template) => template.expand(&Scene { labels: &source, value, at, outside, ask: &ask }),
-                Err(said_instead) => Cow::Borrowed(said_instead.as_str()),
-            };
-            (*label, bounded(text, kernel_limits::LABEL_VALUE_BYTES_MAX))
+            let scene = Scene { labels: &source, value, at, outside, ask: &ask };
+            (*label, expanded(template, &scene, kernel_limits::LABEL_VALUE_BYTES_MAX))
         }));
         let labels = Labels::new(pairs).expect("each name is left out of the others and none is empty");
         let fingerprint = labels.fingerprint();

@@ -1,12 +1,13 @@
-//! The configuration is read again when SIGHUP asks for it.
+//! The configuration of a file takes effect: at the start, and again when SIGHUP asks for it.
 //!
-//! It takes effect as at a start, or not at all: what is wrong with it is in the log, and what was in force stays.
+//! It takes effect as a whole or not at all: what is wrong with it is in the log, and what was in force stays.
 
 use std::path::PathBuf;
 
 use kernel::Actor;
 use store::Directory;
 use tokio::signal::unix::Signal;
+use web::ports::Submission;
 
 use crate::config;
 use crate::failure::Failure;
@@ -36,6 +37,15 @@ pub(crate) async fn run(mut asked: Signal, file: Option<PathBuf>, directory: Dir
 async fn reload(file: PathBuf, directory: &Directory, engine: &Handle) -> Result<(), Failure> {
     let read = tokio::task::spawn_blocking(move || config::load(&file));
     let submission = read.await.map_err(Failure::fault("read the configuration"))??;
+    apply(submission, directory, engine).await
+}
+
+/// Has a configuration take effect.
+pub(crate) async fn apply(
+    submission: Submission,
+    directory: &Directory,
+    engine: &Handle,
+) -> Result<(), Failure> {
     let command = prepare(directory, submission).map_err(Failure::fault("apply the configuration"))?;
     let applied = submit(engine, Actor::Configuration, command).await;
     applied.map_err(Failure::fault("apply the configuration"))?.map_err(Failure::refused)?;

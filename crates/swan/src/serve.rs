@@ -13,7 +13,7 @@ use alerting::templates::Outside;
 use engine::{Engine, World};
 use facts::Entry;
 use journal::Journal;
-use kernel::{Actor, HeartbeatId};
+use kernel::HeartbeatId;
 use store::{Directory, SqliteLog, TokenKind};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -27,12 +27,12 @@ use crate::failure::Failure;
 use crate::intake::IntakePort;
 use crate::own_metrics::{OwnCounters, OwnMetrics};
 use crate::ports::prometheus::{ProcessPort, StoragePort, about};
-use crate::ports::{ConfigurationsPort, DirectoryPort, JournalPort, SamplesPort, prepare};
+use crate::ports::{ConfigurationsPort, DirectoryPort, JournalPort, SamplesPort};
 use crate::runtime::crash_watch::CrashWatch;
 use crate::runtime::delivery::{Deliverer, Line, Outbox};
 use crate::runtime::engine_loop::{EngineLoop, Handle, Listener, SNAPSHOT_VERSION};
 use crate::runtime::herald::{Herald, InForce};
-use crate::runtime::instruments::{Instruments, submit};
+use crate::runtime::instruments::Instruments;
 use crate::runtime::requests::RequestCounter;
 use crate::runtime::rules::arrivals::Arrivals;
 use crate::runtime::scrape::{self, Book, ScrapeTools};
@@ -131,9 +131,7 @@ pub(crate) async fn start(options: Options) -> Result<Server, Failure> {
     let ended = spawn_loop(engine_loop)?;
 
     if let Some(submission) = submission {
-        let command = prepare(&directory, submission).map_err(Failure::fault("apply the configuration"))?;
-        let applied = submit(&handle, Actor::Configuration, command).await;
-        applied.map_err(Failure::fault("apply the configuration"))?.map_err(Failure::refused)?;
+        reload::apply(submission, &directory, &handle).await?;
     }
     let parts = Parts { options, clock, directory, reader, store, handle, in_force, live, public_url };
     parts.open_doors(listener, address, data, line, ended)

@@ -17,6 +17,8 @@ use crate::doors::Doorway;
 const PASSED_OVER_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 /// How long such a body may pause; who waits for the answer before it goes on has it by then.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// How long it may take altogether.
+const PASSED_OVER_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A body as it came, at most `BODY_BYTES_MAX`, not unpacked.
 #[derive(Debug, Clone)]
@@ -76,14 +78,15 @@ async fn read(declared: Option<u64>, mut body: Body) -> Result<Bytes> {
 /// Goes on to read what is not wanted, up to a limit, while the answer is on its way: many clients look for it only once
 /// they have sent everything, and would see a lost connection.
 fn pass_over(mut body: Body) {
-    tokio::spawn(async move {
+    let passing = async move {
         let mut passed = 0;
         while let Ok(Some(Ok(frame))) = tokio::time::timeout(SILENCE_MAX, body.frame()).await
             && passed < PASSED_OVER_BYTES_MAX
         {
             passed += frame.data_ref().map_or(0, Bytes::len);
         }
-    });
+    };
+    tokio::spawn(tokio::time::timeout(PASSED_OVER_TIME_MAX, passing));
 }
 
 fn unpack(packed: &[u8]) -> Result<Bytes> {

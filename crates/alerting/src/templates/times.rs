@@ -1,7 +1,7 @@
 //! Instants and lengths of time: what `toTime` and `toDuration` give. Times are in UTC, with milliseconds, as
 //! Prometheus has them. Names and layouts are those of Go's package `time`.
 
-use kernel::Timestamp;
+use kernel::civil::{civil_from_days, days_from_civil};
 
 use super::value::Value;
 
@@ -40,27 +40,20 @@ struct Parts {
 impl Parts {
     fn of(ms: i64) -> Self {
         let in_day = ms.rem_euclid(MS_PER_DAY);
-        let text = Timestamp::from_millis(ms).to_string();
-        // `YYYY-MM-DDT…`, the year with a sign and more digits where it is far away.
-        let date = text.split('T').next().unwrap_or_default();
-        let mut parts = date.rsplitn(3, '-').map(|part| part.parse::<i64>().unwrap_or(0));
-        let (day, month, year) =
-            (parts.next().unwrap_or(1), parts.next().unwrap_or(1), parts.next().unwrap_or(1970));
-        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let lengths = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-        let month = usize::try_from(month).unwrap_or(1).clamp(1, 12);
+        let days = ms.div_euclid(MS_PER_DAY);
+        let (year, month, day) = civil_from_days(days);
         // 1 January 1970 was a Thursday.
-        let weekday = (ms.div_euclid(MS_PER_DAY) + 4).rem_euclid(7);
+        let weekday = (days + 4).rem_euclid(7);
         Self {
             year,
-            month,
+            month: usize::try_from(month).unwrap_or(1),
             day,
             hour: in_day / 3_600_000,
             minute: in_day / 60_000 % 60,
             second: in_day / 1000 % 60,
             ms: in_day % 1000,
             weekday: usize::try_from(weekday).unwrap_or(0),
-            year_day: lengths[..month - 1].iter().sum::<i64>() + day,
+            year_day: days - days_from_civil(year, 1, 1) + 1,
         }
     }
 

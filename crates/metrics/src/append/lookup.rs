@@ -6,8 +6,7 @@ use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
-use super::REPORTS;
-use super::Refusals;
+use super::{REPORTS, Refusals};
 use crate::config::SourceLimits;
 use crate::index::{BorrowedLabels, Gathered, Index, SourceId, hash_labels};
 use crate::limits::LABEL_NAME_BYTES_MAX;

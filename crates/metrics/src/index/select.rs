@@ -87,10 +87,7 @@ impl Index {
     /// The series whose value of the label matches.
     fn listed(&self, matcher: &Matcher) -> Cow<'_, [u32]> {
         if let Some(literals) = positive_literals(matcher) {
-            let mut values: Vec<&String> = literals.iter().collect();
-            values.sort_unstable();
-            values.dedup();
-            return unite(values.into_iter().map(|value| self.list(matcher.name(), value)));
+            return unite(literals.iter().map(|value| self.list(matcher.name(), value)));
         }
         self.lists_where(matcher.name(), |value| matcher.matches(value))
     }
@@ -98,10 +95,7 @@ impl Index {
     /// The series that have the label with a value that does not match.
     fn unlisted(&self, matcher: &Matcher) -> Cow<'_, [u32]> {
         if let (true, Some(literals)) = (matcher.op().is_negative(), matcher.literals()) {
-            let mut values: Vec<&String> = literals.iter().collect();
-            values.sort_unstable();
-            values.dedup();
-            return unite(values.into_iter().map(|value| self.list(matcher.name(), value)));
+            return unite(literals.iter().map(|value| self.list(matcher.name(), value)));
         }
         self.lists_where(matcher.name(), |value| !matcher.matches(value))
     }

@@ -1,49 +1,29 @@
-//! Files by a pattern, as Prometheus's configurations name them: `*`, `?` and classes as `[a-z]` in the last part of a
-//! path.
+//! Files by a pattern, as Prometheus's configurations name them: `*`, `?` and classes as `[a-z]` and `[^a-z]` in any
+//! part of a path.
+//!
+//! The syntax is that of Go's `filepath.Glob`; it is put into the words of the `glob` crate, which knows `[!a-z]`
+//! and, what Go does not, `**`.
 
 use std::path::{Path, PathBuf};
-
-use kernel::Pattern;
 
 /// Whether a pattern may mean several files, or none.
 pub(crate) fn has_wildcard(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
-/// The files that a pattern means, sorted.
+/// The files that a pattern means, sorted; a pattern that is malformed means none.
 pub(crate) fn matching(pattern: &Path) -> Vec<PathBuf> {
-    let Some(name) = pattern.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
-    if !has_wildcard(name) {
+    let Some(text) = pattern.to_str().filter(|text| has_wildcard(text)) else {
         return if pattern.is_file() { vec![pattern.to_owned()] } else { Vec::new() };
-    }
-    // A class that is not closed means nothing, as in Go's `filepath.Glob`.
-    let Ok(wanted) = Pattern::anchored(&expression(name)) else { return Vec::new() };
-    let directory = pattern.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    let matches = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        path.is_file() && name.is_some_and(|name| wanted.is_match(name))
     };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(matches).collect();
+    let mut expression = text.replace("[^", "[!");
+    while expression.contains("**") {
+        expression = expression.replace("**", "*");
+    }
+    let Ok(paths) = glob::glob(&expression) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = paths.flatten().filter(|path| path.is_file()).collect();
     files.sort();
     files
-}
-
-/// The same as a regular expression.
-fn expression(pattern: &str) -> String {
-    let mut expression = String::new();
-    let mut is_class = false;
-    for letter in pattern.chars() {
-        is_class = (is_class || letter == '[') && letter != ']';
-        match letter {
-            _ if is_class => expression.push(letter),
-            ']' => expression.push(letter),
-            '*' => expression.push_str(".*"),
-            '?' => expression.push('.'),
-            other => expression.push_str(&kernel::pattern::escaped(other.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    expression
 }
 
 #[cfg(test)]
@@ -53,7 +33,8 @@ mod tests {
     #[test]
     fn wildcards_mean_the_files_that_are_there() {
         let directory = tempfile::tempdir().expect("there is room");
-        for name in ["a.yml", "b.yml", "c1.yaml", "c2.yaml", "d+.yml", "other"] {
+        std::fs::create_dir(directory.path().join("teams")).expect("there is room");
+        for name in ["a.yml", "b.yml", "c1.yaml", "c2.yaml", "d+.yml", "other", "teams/t.yml"] {
             std::fs::write(directory.path().join(name), "").expect("it can be written");
         }
         for (pattern, expected) in [
@@ -64,6 +45,8 @@ mod tests {
             ("*", &["a.yml", "b.yml", "c1.yaml", "c2.yaml", "d+.yml", "other"]),
             ("d+.*", &["d+.yml"]),
             ("a.yml", &["a.yml"]),
+            ("te*/*.yml", &["t.yml"]),
+            ("**.yml", &["a.yml", "b.yml", "d+.yml"]),
             ("none.yml", &[]),
             ("x*", &[]),
             ("[a", &[]),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerting::RuleState;
 use kernel::{Labels, Timestamp};
 use promql::{Histogram, METRIC_NAME, STALE_NAN, Value};
-use web::ports::{Fault, Measured, SeriesSamples, Starts};
+use web::ports::{Fault, Measured, Starts};
 
 use crate::runtime::instruments::{Elements, Instruments};
 
@@ -81,31 +81,24 @@ fn write<'l>(
     at: Timestamp,
     samples: impl Iterator<Item = (&'l Labels, &'l Value)>,
 ) -> Result<(), Fault> {
-    let (mut floats, mut histograms) = (Vec::new(), Vec::new());
-    for (labels, value) in samples {
+    let at_ms = at.as_millis();
+    let row = |(labels, value): (&'l Labels, &'l Value)| {
         let labels: Vec<(&str, &str)> = labels.iter().collect();
         match value {
-            Value::Float(value) => floats.push((labels, [(at.as_millis(), *value)])),
-            Value::Histogram(histogram) => {
-                histograms.push((labels, [(at.as_millis(), Histogram::clone(histogram))]));
-            }
+            Value::Float(value) => (labels, Some((at_ms, *value)), None),
+            Value::Histogram(histogram) => (labels, None, Some((at_ms, Histogram::clone(histogram)))),
         }
+    };
+    let rows: Vec<_> = samples.map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
     }
-    if !floats.is_empty() {
-        let batch: Vec<SeriesSamples<'_>> =
-            floats.iter().map(|(labels, samples)| SeriesSamples { labels, samples }).collect();
-        tools.samples.append(&batch)?;
-    }
-    if !histograms.is_empty() {
-        let starts = Starts::default();
-        let measured = histograms.iter().map(|(labels, histograms)| Measured {
-            labels,
-            samples: &[],
-            histograms,
-            exemplars: &[],
-            starts,
-        });
-        tools.intake.take("", &measured.collect::<Vec<_>>())?;
-    }
-    Ok(())
+    let measured = rows.iter().map(|(labels, sample, histogram)| Measured {
+        labels,
+        samples: sample.as_slice(),
+        histograms: histogram.as_slice(),
+        exemplars: &[],
+        starts: Starts::default(),
+    });
+    tools.intake.take("", &measured.collect::<Vec<_>>()).map(|_| ())
 }

@@ -6,9 +6,10 @@
 //! decided by them: a line that cannot be read is left out, and where a line cannot be written, the meaning is known
 //! until the next start.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -27,30 +28,34 @@ pub(super) struct Told {
 
 #[derive(Serialize, Deserialize)]
 struct Line<'l> {
-    metric: &'l str,
-    kind: &'l str,
+    metric: Cow<'l, str>,
+    kind: Cow<'l, str>,
     #[serde(default, skip_serializing_if = "str::is_empty")]
-    help: std::borrow::Cow<'l, str>,
+    help: Cow<'l, str>,
     #[serde(default, skip_serializing_if = "str::is_empty")]
-    unit: std::borrow::Cow<'l, str>,
+    unit: Cow<'l, str>,
 }
 
 impl Told {
     /// With what the file has, which is made where there is none.
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
+        let kept = match std::fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            kept => kept?,
+        };
         let mut told = Self::default();
-        match std::fs::read_to_string(path) {
-            Ok(text) => {
-                for line in text.lines().filter_map(|line| serde_json::from_str::<Line<'_>>(line).ok()) {
-                    let Line { metric, kind, help, unit } = line;
-                    let kind = Kind::named(kind).unwrap_or_default().as_str();
-                    told.add(metric, &Metadata { kind, help: help.into_owned(), unit: unit.into_owned() });
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        let lines = kept.split(|byte| *byte == b'\n');
+        for line in lines.filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok()) {
+            let Line { metric, kind, help, unit } = line;
+            let kind = Kind::named(&kind).unwrap_or_default().as_str();
+            told.add(&metric, &Metadata { kind, help: help.into_owned(), unit: unit.into_owned() });
         }
-        told.file = Some(File::options().append(true).create(true).open(path)?);
+        let mut file = File::options().append(true).create(true).open(path)?;
+        if kept.last().is_some_and(|byte| *byte != b'\n') {
+            // A line that was torn takes no other with it.
+            file.write_all(b"\n")?;
+        }
+        told.file = Some(file);
         Ok(told)
     }
 
@@ -67,7 +72,8 @@ impl Told {
         };
         if is_new && let Some(file) = &mut self.file {
             let Metadata { kind, help, unit } = &meaning;
-            let line = Line { metric, kind, help: help.into(), unit: unit.into() };
+            let line =
+                Line { metric: metric.into(), kind: (*kind).into(), help: help.into(), unit: unit.into() };
             let mut line = serde_json::to_vec(&line).expect("texts are JSON");
             line.push(b'\n');
             if let Err(error) = file.write_all(&line) {
@@ -102,10 +108,22 @@ mod tests {
         told.add("a_total", &counter("\"How\"\nmany."));
         told.add("a_total", &counter("\"How\"\nmany."));
         told.add("b_total", &counter(&"x".repeat(HELP_BYTES_MAX + 1)));
-        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"metric\":\"c").unwrap();
-        let again = Told::open(&path).expect("it opens");
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"metric\":\"c\xff")
+            .unwrap();
         let expected = [("a_total", counter("\"How\"\nmany.")), ("b_total", counter(""))];
-        assert_eq!(meanings(&again), expected.map(|(metric, one)| (metric.to_owned(), vec![one])));
-        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3, "each is written once");
+        let expected = expected.map(|(metric, one)| (metric.to_owned(), vec![one]));
+        let mut again = Told::open(&path).expect("it opens");
+        assert_eq!(meanings(&again), expected);
+        again.add("d \"quoted\"", &counter("After the torn one."));
+        let last = Told::open(&path).expect("it opens");
+        let (before, after) = (meanings(&last), meanings(&again));
+        assert_eq!(before, after);
+        assert_eq!(before.len(), 3);
+        let lines = std::fs::read(&path).unwrap().split(|byte| *byte == b'\n').count();
+        assert_eq!(lines, 5, "each is written once");
     }
 }

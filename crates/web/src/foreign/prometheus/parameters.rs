@@ -38,7 +38,7 @@ impl FromRequest<Doorway> for Parameters {
         let mut parameters = Self::read(b"", &in_query);
         if let Some(boundary) = multipart::boundary(&content_type) {
             let form = Raw::from_request(request, doorway).await?.0;
-            parameters.0.extend(multipart::pairs(&form, &boundary).map_err(Error::bad_request)?);
+            parameters.0.extend(multipart::pairs(form, &boundary).await.map_err(Error::bad_request)?);
         }
         Ok(parameters)
     }
