@@ -1,12 +1,13 @@
-//! A server's process: started over a directory of its own, weighed by /proc, and killed when it is dropped.
+//! A server's process: started over a directory of its own, weighed by its clock of CPU time and by /proc, and killed
+//! when it is dropped.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::Outcome;
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 
-/// `USER_HZ`, which every Linux of today has.
-const TICKS_PER_SECOND: f64 = 100.0;
+use crate::Outcome;
 
 /// What a process weighed when it was looked at.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,17 +55,16 @@ impl Drop for Process {
 }
 
 fn weight(pid: u32) -> Option<Weight> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold spaces; the fields after it count from 3 (proc_pid_stat(5)).
-    let after = stat.rsplit_once(") ")?.1;
-    let ticks = |index: usize| after.split(' ').nth(index)?.parse::<f64>().ok();
+    // In nanoseconds, with threads that have ended; /proc/PID/stat rounds user and system time to 10 ms each.
+    let clock = clock_getcpuclockid(Pid::from_raw(pid.try_into().ok()?)).ok()?;
+    let cpu = clock.now().ok()?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let kib = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse::<u64>().ok()
     };
     Some(Weight {
-        cpu_s: (ticks(11)? + ticks(12)?) / TICKS_PER_SECOND,
+        cpu_s: cpu.tv_sec() as f64 + cpu.tv_nsec() as f64 / 1e9,
         rss_bytes: kib("VmRSS:")? * 1024,
         rss_peak_bytes: kib("VmHWM:")? * 1024,
     })

@@ -61,6 +61,9 @@ pub(crate) struct Programs {
     /// VictoriaMetrics, with `vmalert` beside it; else `target/peers`, else PATH
     #[arg(long, env = "BENCH_VICTORIA", value_name = "FILE")]
     victoria: Option<PathBuf>,
+    /// Before a server is stopped, wait for a line on the standard input: a profiler can look at it
+    #[arg(long)]
+    hold: bool,
 }
 
 impl Programs {
@@ -127,6 +130,18 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     directory: PathBuf,
     processes: Vec<Process>,
+    is_held: bool,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.is_held {
+            let (name, directory) = (self.kind.name(), self.directory.display());
+            eprintln!("{name} answers at {} over {directory}; Enter stops it", self.address);
+            // Whoever closes the input wants it to end, too.
+            _ = std::io::stdin().read_line(&mut String::new());
+        }
+    }
 }
 
 impl Server {
@@ -142,7 +157,7 @@ impl Server {
             Kind::Prometheus => prometheus::start(&program, &directory, address, wishes)?,
             Kind::Victoria => victoria::start(&program, &directory, address, wishes)?,
         };
-        let mut server = Self { kind, address, directory, processes };
+        let mut server = Self { kind, address, directory, processes, is_held: programs.hold };
         server.wait_until_ready()?;
         if kind == Kind::Victoria && wishes.rules.is_some() {
             server.processes.push(victoria::start_rules(&program, &server.directory, address, wishes)?);

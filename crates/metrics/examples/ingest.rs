@@ -17,6 +17,8 @@ use kernel::{Span, Timestamp};
 use metrics::{Config, Effort, MetricsStore, SeriesSamples, StdDisk};
 use promql::{Matcher, Selection, SeriesSource, TimeRange};
 
+/// How often each query is evaluated.
+const EVALUATIONS: usize = 21;
 /// Series of one request.
 const BATCH: usize = 1000;
 const STEP_MS: i64 = 15_000;
@@ -79,6 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("bytes/sample in memory      {:.2}", stats.chunk_bytes as f64 / stats.samples as f64);
     println!("bytes/sample in the log     {:.2}", stats.log_bytes as f64 / stats.stored as f64);
     read(&store, "memory");
+    evaluate(&store, "memory");
 
     let from = (cpu(), Instant::now());
     let checkpointed = store.checkpoint()?;
@@ -100,6 +103,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(store.stats().block_samples, stats.block_samples, "everything is there again");
     println!("peak memory, MB             {}", peak_bytes() >> 20);
     Ok(())
+}
+
+/// Evaluates what a dashboard asks, over all series and over a thousand; of several times, the middle one.
+fn evaluate(store: &MetricsStore, place: &str) {
+    let end = Timestamp::from_millis(END_MS);
+    let (hour, minute, scrape) = (end - Span::from_hours(1), Span::from_mins(1), Span::from_millis(STEP_MS));
+    let all = "sum by(job)(rate(http_requests_total[5m]))";
+    let of_hosts = "sum by(job)(rate(http_requests_total{shard=~\"s000.\",grp=~\"g0000.\"}[5m]))";
+    for (what, query, from, step) in [
+        ("instant, all series", all, end, scrape),
+        ("1 h / 60 s, all series", all, hour, minute),
+        ("1 h / 15 s, 1,000 series", of_hosts, hour, scrape),
+    ] {
+        let plan = promql::Plan::parse(query).expect("it is PromQL");
+        for parts in [1, 2] {
+            let engine = promql::Engine { parts, ..promql::Engine::default() };
+            let mut took: Vec<Duration> = (0..EVALUATIONS)
+                .map(|_| {
+                    let begun = Instant::now();
+                    let result =
+                        engine.range(&plan, store, TimeRange::new(from, end), step, &promql::never_cancelled);
+                    assert!(result.is_ok(), "{result:?}");
+                    begun.elapsed()
+                })
+                .collect();
+            took.sort_unstable();
+            let middle = took[EVALUATIONS / 2].as_secs_f64() * 1e3;
+            println!(
+                "{what} of {place}, {parts} parts {middle:.2} ms ({:.2} at best)",
+                took[0].as_secs_f64() * 1e3
+            );
+        }
+    }
 }
 
 /// Reads what an instant query over 5 minutes, and one over an hour, look at.

@@ -55,6 +55,11 @@ impl MetricsStore {
         self.log.sync().map_err(MaintenanceFault::Log)
     }
 
+    /// Whether [`sync`](Self::sync) would find nothing to do. It waits for nobody, and may say no where it would.
+    pub fn is_at_rest(&self) -> bool {
+        self.log.is_at_rest()
+    }
+
     /// Lets samples go that are older than the retention at this time, series in memory without any other, and blocks
     /// of nothing else; and the oldest blocks while all are larger than they may be. From here on older samples are
     /// neither read nor taken.

@@ -23,8 +23,18 @@ struct Extrapolation {
     sampled: f64,
     to_start: f64,
     to_end: f64,
-    /// By how much a change grows that is not held back at the start.
+    /// By how much a change grows that is not held back at the start, and what it is divided by.
     factor: f64,
+    per: f64,
+}
+
+/// The resets of a counter, in the order of time.
+#[derive(Debug, Default)]
+struct Resets {
+    /// The positions of values that are less than those before them.
+    at: Vec<usize>,
+    /// The values before them.
+    lost: Vec<f64>,
 }
 
 /// The windows of all steps, over the timestamps of the series that was looked at last.
@@ -36,8 +46,8 @@ pub(crate) struct Grid {
     windows: Vec<Window>,
     /// One for each window; empty until a function asks for it.
     extrapolations: Vec<Extrapolation>,
-    /// Where the counter that is looked at was reset.
-    resets: Vec<usize>,
+    /// Of the counter that is looked at.
+    resets: Resets,
 }
 
 impl Grid {
@@ -49,7 +59,7 @@ impl Grid {
             timestamps: Vec::new(),
             windows,
             extrapolations: Vec::new(),
-            resets: Vec::new(),
+            resets: Resets::default(),
         }
     }
 
@@ -88,7 +98,7 @@ impl Grid {
         }
     }
 
-    /// `rate`, `increase` and `delta` of the values at every step.
+    /// `rate`, `increase` and `delta` of the values at every step; a grid is asked for one of them.
     pub(crate) fn extrapolated(
         &mut self,
         samples: Samples<'_>,
@@ -97,32 +107,29 @@ impl Grid {
         out: &mut Vec<f64>,
     ) {
         if self.extrapolations.is_empty() {
-            self.extrapolate();
+            self.extrapolate(if is_rate { self.range_ms as f64 / 1000.0 } else { 1.0 });
         }
         let values = samples.values;
-        find_resets(if is_counter { values } else { &[] }, &mut self.resets);
-        let per_second = if is_rate { self.range_ms as f64 / 1000.0 } else { 1.0 };
-        let mut resets = self.resets.as_slice();
-        out.clear();
-        out.extend(self.windows.iter().zip(&self.extrapolations).map(|(window, extrapolation)| {
-            let Window { from, upto } = *window;
-            if upto - from < 2 {
+        let steps = self.windows.iter().zip(&self.extrapolations);
+        let grown = |window: &Window, extrapolation: &Extrapolation, lost: &[f64]| {
+            if window.upto - window.from < 2 {
                 return ABSENT;
             }
-            let first = values[from];
-            let mut change = values[upto - 1] - first;
-            if !resets.is_empty() {
-                let passed = resets.iter().take_while(|reset| **reset <= from).count();
-                resets = &resets[passed..];
-                for reset in resets.iter().take_while(|reset| **reset < upto) {
-                    change += values[reset - 1];
-                }
-            }
-            change * (extrapolation.factor(is_counter, first, change) / per_second)
-        }));
+            let first = values[window.from];
+            let change = lost.iter().fold(values[window.upto - 1] - first, |change, lost| change + lost);
+            change * extrapolation.factor(is_counter, first, change)
+        };
+        self.resets.find(if is_counter { values } else { &[] });
+        out.clear();
+        if self.resets.at.is_empty() {
+            out.extend(steps.map(|(window, extrapolation)| grown(window, extrapolation, &[])));
+        } else {
+            let mut within = self.resets.within();
+            out.extend(steps.map(|(window, extrapolation)| grown(window, extrapolation, within(*window))));
+        }
     }
 
-    fn extrapolate(&mut self) {
+    fn extrapolate(&mut self, per: f64) {
         let secs = |ms: i64| ms as f64 / 1000.0;
         for (step, window) in self.windows.iter().enumerate() {
             let Window { from, upto } = *window;
@@ -132,6 +139,7 @@ impl Grid {
                     to_start: 0.0,
                     to_end: 0.0,
                     factor: 0.0,
+                    per,
                 });
                 continue;
             }
@@ -144,8 +152,8 @@ impl Grid {
             let near = |distance: f64| if distance >= threshold { average / 2.0 } else { distance };
             let to_start = near(secs(first.saturating_sub(start)));
             let to_end = near(secs(end.saturating_sub(last)));
-            let factor = (sampled + to_start + to_end) / sampled;
-            self.extrapolations.push(Extrapolation { sampled, to_start, to_end, factor });
+            let factor = (sampled + to_start + to_end) / sampled / per;
+            self.extrapolations.push(Extrapolation { sampled, to_start, to_end, factor, per });
         }
     }
 }
@@ -158,27 +166,44 @@ impl Extrapolation {
         {
             let to_zero = self.sampled * (first / change);
             if to_zero < self.to_start {
-                return (self.sampled + to_zero + self.to_end) / self.sampled;
+                return (self.sampled + to_zero + self.to_end) / self.sampled / self.per;
             }
         }
         self.factor
     }
 }
 
-/// Where a counter was reset: the positions of values that are less than those before them.
-fn find_resets(values: &[f64], resets: &mut Vec<usize>) {
-    resets.clear();
-    let is_reset = |pair: &[f64]| pair[1] < pair[0];
-    // Most series have none, and are seen to have none without leaving the loop early.
-    if !values.windows(2).fold(false, |found, pair| found | is_reset(pair)) {
-        return;
+impl Resets {
+    fn find(&mut self, values: &[f64]) {
+        self.at.clear();
+        self.lost.clear();
+        let is_reset = |pair: &[f64]| pair[1] < pair[0];
+        // Most series have none, and are seen to have none without leaving the loop early.
+        if !values.windows(2).fold(false, |found, pair| found | is_reset(pair)) {
+            return;
+        }
+        // Whether a gauge falls cannot be foretold, so each position is written, and kept where it is one.
+        self.at.resize(values.len(), 0);
+        let mut count = 0;
+        for (at, pair) in values.windows(2).enumerate() {
+            self.at[count] = at + 1;
+            count += usize::from(is_reset(pair));
+        }
+        self.at.truncate(count);
+        self.lost.extend(self.at.iter().map(|at| values[at - 1]));
     }
-    // Whether a gauge falls cannot be foretold, so each position is written, and kept where it is one.
-    resets.resize(values.len(), 0);
-    let mut count = 0;
-    for (at, pair) in values.windows(2).enumerate() {
-        resets[count] = at + 1;
-        count += usize::from(is_reset(pair));
+
+    /// Gives what was lost in each of the windows, which come in the order of time.
+    fn within<'r>(&'r self) -> impl FnMut(Window) -> &'r [f64] {
+        let (mut first, mut end) = (0, 0);
+        move |window| {
+            while self.at.get(first).is_some_and(|at| *at <= window.from) {
+                first += 1;
+            }
+            while self.at.get(end).is_some_and(|at| *at < window.upto) {
+                end += 1;
+            }
+            &self.lost[first.min(end)..end]
+        }
     }
-    resets.truncate(count);
 }

@@ -87,6 +87,9 @@ pub(crate) fn write(out: &mut Vec<u8>, value: f64) {
             out.push(b'-');
         }
         write_integer(out, size as u64);
+    } else if (1e-4..1e15).contains(&size) {
+        // Within these bounds it writes no exponent either.
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     } else if size != 0.0 && !(1e-6..1e21).contains(&size) {
         let scientific = format!("{value:e}");
         let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -128,6 +131,15 @@ mod tests {
             let mut out = Vec::new();
             write(&mut out, value);
             assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+        for exponent in -4..15 {
+            for value in [1.25, 1.000_000_000_000_000_2, 9.999_999_999_999_998, 3.3]
+                .map(|digits| digits * 10_f64.powi(exponent))
+            {
+                let mut out = Vec::new();
+                write(&mut out, -value);
+                assert_eq!(String::from_utf8(out).unwrap(), (-value).to_string());
+            }
         }
         assert_eq!(decimal(1e21), "1000000000000000000000");
         assert_eq!(decimal(0.000_000_1), "0.0000001");

@@ -191,6 +191,23 @@ impl Schema {
         Ok(())
     }
 
+    /// Has the write-ahead log take the room that it needs until it is moved into the file. A commit into a log that
+    /// grows waits for the file system's own journal, too; one into room that is there waits for its pages alone.
+    pub(crate) fn make_room(connection: &Connection, disk: Disk) {
+        // What does not fit into a cache is written to the log, and what is rolled back leaves its room behind. Where
+        // this fails (a disk is nearly full), commits take longer and nothing else changes.
+        let cache: Result<i64, _> = connection.pragma_query_value(None, "cache_size", |row| row.get(0));
+        let page: Result<i64, _> = connection.pragma_query_value(None, "page_size", |row| row.get(0));
+        let (Ok(cache), Ok(page)) = (cache, page) else { return };
+        let bytes = page * i64::from(disk.checkpoint_pages);
+        _ = connection.pragma_update(None, "cache_size", 1);
+        _ = connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; CREATE TABLE room (bytes BLOB); INSERT INTO room VALUES (zeroblob({bytes}));"
+        ));
+        _ = connection.execute_batch("ROLLBACK");
+        _ = connection.pragma_update(None, "cache_size", cache);
+    }
+
     fn migrate(&self, connection: &mut Connection, path: &Path, version: u32) -> Result<(), OpenFault> {
         for (to, statements) in (1..).zip(self.migrations).skip(version as usize) {
             let mut step = || {

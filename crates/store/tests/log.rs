@@ -201,3 +201,18 @@ fn the_files_are_for_their_owner_only() {
     }
     drop(people);
 }
+
+#[test]
+fn commits_do_not_make_the_write_ahead_log_grow() {
+    let directory = tempfile::tempdir().unwrap();
+    let room = || std::fs::metadata(directory.path().join("journal.db-wal")).unwrap().len();
+    let mut journal = open(directory.path());
+    let taken = room();
+    assert!(taken >= u64::from(store::limits::CHECKPOINT_PAGES) * 4096, "{taken} bytes");
+    for entry in night(Seq(0), 300) {
+        journal.append(&[entry]).unwrap();
+    }
+    assert_eq!(room(), taken);
+    drop(journal);
+    assert_eq!(replayed(&open(directory.path())).len(), 300);
+}

@@ -36,14 +36,18 @@ pub(super) fn value_of(integer: i64, scale: u8) -> f64 {
     if scale == 0 { integer as f64 } else { integer as f64 / SCALES[usize::from(scale)] }
 }
 
-/// What integers stand for, each in its place.
+/// What integers that [`near`] gave stand for, each in its place.
 #[inline]
 pub(super) fn values_of(integers: &[i64], scale: u8, values: &mut [f64]) {
+    // Added to the bits of the rounding number, they are its sum with it: processors do that for several at once.
+    let whole =
+        |integer: i64| f64::from_bits(ROUNDING.to_bits().wrapping_add(integer.cast_unsigned())) - ROUNDING;
     let places = values.iter_mut().zip(integers);
     if scale == 0 {
-        places.for_each(|(value, integer)| *value = *integer as f64);
+        places.for_each(|(value, integer)| *value = whole(*integer));
     } else {
-        places.for_each(|(value, integer)| *value = value_of(*integer, scale));
+        let power = SCALES[usize::from(scale)];
+        places.for_each(|(value, integer)| *value = whole(*integer) / power);
     }
 }
 

@@ -20,6 +20,7 @@ mod decimal;
 pub(crate) mod histograms;
 mod ints;
 mod run;
+mod steps;
 mod tail;
 
 pub(crate) use run::{Packer, Run, decode};
@@ -89,9 +90,10 @@ impl Columns {
         if !outside(self.timestamps.get(from)) && !outside(self.timestamps.last()) {
             return;
         }
-        let kept_end = from + self.timestamps[from..].partition_point(|at_ms| *at_ms <= end_ms);
-        self.timestamps.truncate(kept_end);
-        self.values.truncate(kept_end);
+        // What was read ends where it should, or with a few samples more.
+        let beyond = self.timestamps[from..].iter().rev().take_while(|at_ms| **at_ms > end_ms).count();
+        self.timestamps.truncate(self.timestamps.len() - beyond);
+        self.values.truncate(self.timestamps.len());
         let gone = self.timestamps[from..].partition_point(|at_ms| *at_ms < start_ms);
         if gone > 0 {
             self.timestamps.drain(from..from + gone);

@@ -1,6 +1,6 @@
 //! The run that takes samples.
 //!
-//! Its stream has a token for each sample but the newest. A token is a varint `t`:
+//! Its stream has all samples but the newest: tokens, and after them steps. A token is a varint `t`:
 //! - `0`: the timestamp's distance and the value are those of the sample before;
 //! - even: the same distance; the decimal changes by `t >> 1` (zigzag);
 //! - `t & 3 == 3`: the same distance; the decimal changes by `t >> 2` (zigzag), and how far the value lies beside it
@@ -9,11 +9,14 @@
 //!   follow; 4: the value is the one before; otherwise a scale (a byte), the decimal itself and how far the value
 //!   lies beside it follow (signed varints).
 //!
-//! Where all tokens at the end are even and in one step, they are read from the end, whose state is known: a query over
-//! the last minutes looks at nothing before those.
+//! The samples at the end, as far as nothing but even tokens would tell of them, are [steps](super::steps) of one width,
+//! or nothing at all while the value stays. They are read from the end, whose state is known: a query over the last
+//! minutes looks at nothing before those. What does not go on in step, or takes much more room than the steps before
+//! it, makes tokens of them.
 
 use super::decimal::{finer, near, value_beside, value_of, values_of};
-use super::{Columns, Packer, Run};
+use super::{Columns, Packer, Run, steps};
+use crate::limits::RUN_SAMPLES_MAX;
 use crate::wire::{Cursor, put_signed, put_varint};
 
 /// How often a tail looks for a finer scale in vain before it takes its values for binary fractions.
@@ -24,6 +27,8 @@ const FIRST_GROWTH_BYTES: usize = 24;
 const GROWTH_BYTES: usize = 48;
 /// Most tokens take less; a longer one may double the stream.
 const TOKEN_BYTES: usize = 12;
+/// So many steps are made wider than two bytes for the sake of one; more become tokens.
+const WIDENED_MAX: usize = 16;
 
 const DISTANCE: u64 = 1;
 const BITS: u64 = 2;
@@ -43,9 +48,9 @@ pub(crate) struct Tail {
     stream: Vec<u8>,
     /// Samples in the stream.
     written: u16,
-    /// Samples before the tokens that can be read from the end, and whether one of those is a step.
-    even_after: u16,
-    has_step: bool,
+    /// Samples before the steps, and how many bytes each of those takes; none as long as the value stays.
+    tokens: u16,
+    width: u8,
     scale: u8,
     searches: u8,
 }
@@ -73,8 +78,8 @@ impl Tail {
             decimal: 0,
             stream: Vec::new(),
             written: 0,
-            even_after: 0,
-            has_step: false,
+            tokens: 0,
+            width: 0,
             scale: 0,
             searches: 0,
         }
@@ -159,7 +164,7 @@ impl Tail {
 
     /// How many samples of the stream have to be read from its beginning, and how many from its end.
     fn wanted_since(&self, start_ms: i64) -> (usize, usize) {
-        let even = usize::from(self.written - self.even_after);
+        let even = self.steps();
         let wanted = match self.at_ms.checked_sub(start_ms) {
             Some(back_ms) if back_ms < 0 => Some(0),
             Some(back_ms) if self.delta_ms > 0 => usize::try_from(back_ms / self.delta_ms + 1).ok(),
@@ -167,19 +172,27 @@ impl Tail {
         };
         match wanted {
             Some(wanted) if wanted <= even => (0, wanted),
-            _ => (usize::from(self.even_after), even),
+            _ => (usize::from(self.tokens), even),
         }
+    }
+
+    /// How many samples are steps.
+    #[inline]
+    const fn steps(&self) -> usize {
+        (self.written - self.tokens) as usize
+    }
+
+    /// Where tokens end and steps begin.
+    #[inline]
+    const fn tokens_end(&self) -> usize {
+        self.stream.len() - self.width as usize * self.steps()
     }
 
     /// Reads the last samples of the stream, which can be read from its end.
     fn read_end(&self, times: &mut [i64], values: &mut [f64]) {
-        if self.has_step {
+        if self.width > 0 {
             // The decimals stand in the place of the timestamps, so that all become values at once.
-            let (mut decimal, mut rest) = (self.decimal, self.stream.as_slice());
-            for slot in times.iter_mut().rev() {
-                *slot = decimal;
-                decimal = decimal.wrapping_sub(unzigzag(last_varint(&mut rest) >> 1));
-            }
+            steps::decimals(&self.stream, self.width, self.decimal, times);
             values_of(times, self.scale, values);
         } else {
             values.fill(f64::from_bits(self.value_bits));
@@ -208,42 +221,96 @@ impl Tail {
         let bits = self.newest.to_bits();
         let before = std::mem::replace(&mut self.value_bits, bits);
         let is_repeated = bits == before && self.written > 0;
-        self.written += 1;
-        if change == 0 && self.written > 1 {
+        if change == 0 && self.written > 0 {
             if is_repeated {
-                return self.stream.push(0);
+                if self.width > 0 {
+                    steps::push(&mut self.stream, self.width, 0);
+                }
+                self.written += 1;
+                return;
             }
             if let Some((decimal, beside)) = near(self.newest, self.scale) {
-                let step = zigzag(decimal.wrapping_sub(std::mem::replace(&mut self.decimal, decimal)));
+                let step = decimal.wrapping_sub(self.decimal);
                 if beside != 0 {
-                    put_varint(&mut self.stream, step << 2 | 3);
+                    self.make_tokens();
+                    put_varint(&mut self.stream, zigzag(step) << 2 | 3);
                     put_signed(&mut self.stream, beside);
-                    return self.even_begins_after();
+                    self.decimal = decimal;
+                    return self.wrote_token();
                 }
                 if step != 0 {
-                    return self.write_step(step);
+                    return self.write_step(step, before);
                 }
             }
         }
+        self.make_tokens();
         self.write_out_of_step(change, is_repeated);
-        self.even_begins_after();
+        self.wrote_token();
     }
 
     #[inline]
-    fn write_step(&mut self, step: u64) {
-        // The value before a step is that of its decimal only where it came by a step, too: repetitions of another one
-        // before the first step are not read from the end.
-        if !self.has_step {
-            self.has_step = true;
-            self.even_after = self.written - 1;
+    fn write_step(&mut self, step: i64, before: u64) {
+        let width = steps::width_of(step);
+        if width > self.width && !self.make_wider(width, before) {
+            put_varint(&mut self.stream, zigzag(step) << 1);
+            self.decimal = self.decimal.wrapping_add(step);
+            return self.wrote_token();
         }
-        put_varint(&mut self.stream, step << 1);
+        steps::push(&mut self.stream, self.width, step);
+        self.decimal = self.decimal.wrapping_add(step);
+        self.written += 1;
     }
 
     #[inline]
-    const fn even_begins_after(&mut self) {
-        self.has_step = false;
-        self.even_after = self.written;
+    const fn wrote_token(&mut self) {
+        self.written += 1;
+        self.tokens = self.written;
+        self.width = 0;
+    }
+
+    /// Makes the steps wider; `false` where they became tokens instead.
+    #[cold]
+    fn make_wider(&mut self, width: u8, before: u64) -> bool {
+        let count = self.steps();
+        if self.width == 0 {
+            // What stayed is a step from its decimal to the same one, unless it is none.
+            if value_of(self.decimal, self.scale).to_bits() != before {
+                self.make_tokens();
+            }
+            self.stream.resize(self.stream.len() + usize::from(width) * self.steps(), 0);
+        } else if count > WIDENED_MAX && width > 2 {
+            self.make_tokens();
+            return false;
+        } else {
+            let mut held = [0; RUN_SAMPLES_MAX as usize];
+            steps::take(&mut self.stream, self.width, &mut held[..count]);
+            self.stream.reserve_exact(usize::from(width) * (count + 1) + TOKEN_BYTES);
+            held[..count].iter().for_each(|step| steps::push(&mut self.stream, width, *step));
+        }
+        self.width = width;
+        true
+    }
+
+    /// Makes tokens of the steps.
+    #[inline]
+    fn make_tokens(&mut self) {
+        if self.tokens < self.written {
+            self.write_tokens();
+        }
+    }
+
+    #[cold]
+    fn write_tokens(&mut self) {
+        let count = self.steps();
+        if self.width == 0 {
+            self.stream.resize(self.stream.len() + count, 0);
+        } else {
+            let mut held = [0; RUN_SAMPLES_MAX as usize];
+            steps::take(&mut self.stream, self.width, &mut held[..count]);
+            held[..count].iter().for_each(|step| put_varint(&mut self.stream, zigzag(*step) << 1));
+        }
+        self.tokens = self.written;
+        self.width = 0;
     }
 
     #[cold]
@@ -291,21 +358,7 @@ impl Tail {
     }
 }
 
-/// Takes the varint at the end of the bytes off; what stands before it must not end with a byte of a longer one.
-#[inline]
-fn last_varint(bytes: &mut &[u8]) -> u64 {
-    let mut number = 0;
-    while let Some((last, before)) = bytes.split_last() {
-        number = number << 7 | u64::from(last & 0x7f);
-        *bytes = before;
-        if before.last().is_none_or(|byte| *byte < 0x80) {
-            break;
-        }
-    }
-    number
-}
-
-/// The samples of a stream, one after the other.
+/// The samples that tokens tell of, one after the other.
 struct Reader<'a> {
     cursor: Cursor<'a>,
     at_ms: i64,
@@ -316,8 +369,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    const fn new(tail: &'a Tail) -> Self {
-        let cursor = Cursor::new(tail.stream.as_slice());
+    fn new(tail: &'a Tail) -> Self {
+        let cursor = Cursor::new(&tail.stream[..tail.tokens_end()]);
         Self { cursor, at_ms: tail.first_ms, delta_ms: 0, decimal: 0, scale: 0, value: 0.0 }
     }
 

@@ -163,6 +163,15 @@ impl Log {
         self.write_round(queue, false).map(|_| ())
     }
 
+    /// Whether everything that was handed over is durable, as far as that is seen without waiting for anybody.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let is_written = self
+            .queue
+            .try_lock()
+            .is_ok_and(|queue| queue.pending.is_empty() && !queue.writing && queue.stopped.is_none());
+        is_written && self.tail.try_lock().is_ok_and(|tail| tail.data_end <= tail.synced)
+    }
+
     /// Removes the segments before this one.
     pub(crate) fn forget_before(&self, number: u64) -> Result<(), (PathBuf, std::io::Error)> {
         let older: Vec<u64> =

@@ -20,6 +20,9 @@ use crate::clock::Clock;
 /// How often the log is synced: what power loss may take at most.
 const SYNC: Span = Span::from_secs(1);
 
+/// How often a store is looked at to which nothing comes; threads that wake for nothing each second add up.
+const AT_REST: Span = Span::from_secs(10);
+
 /// The store's policy, as a configuration has it.
 pub(crate) fn policy(storage: &MetricsStorage) -> Policy {
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -62,8 +65,13 @@ impl Listener for Adopting {
 pub(crate) async fn run(store: Arc<MetricsStore>, clock: Arc<dyn Clock>) -> MaintenanceFault {
     let mut rhythm = Rhythm::new(SYNC, clock.now());
     let mut tidying = None;
+    let mut looks_at = clock.now();
     loop {
         let now = rhythm.tick(&*clock).await;
+        if store.is_at_rest() && now < looks_at {
+            continue;
+        }
+        looks_at = now + AT_REST;
         if tidying.as_ref().is_none_or(JoinHandle::is_finished) {
             if let Some(done) = tidying.take()
                 && let Some(fault) = after(done).await
