@@ -59,7 +59,7 @@ impl SqliteLog {
 
     pub(crate) fn open_on(path: &Path, disk: Disk) -> Result<Self, OpenFault> {
         let connection = SCHEMA.open(path, disk)?;
-        Schema::make_room(&connection, disk);
+        Schema::make_room(&connection, path, disk);
         let head = read_head(&connection)?;
         Ok(Self { connection, path: path.to_owned(), disk, head, ended: false })
     }

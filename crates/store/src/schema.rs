@@ -5,6 +5,9 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::limits::CHECKPOINT_PAGES;
 
+/// How many times the room of a write-ahead log has to be free before it is taken.
+const PLENTY: u64 = 32;
+
 /// A file of the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenFault {
@@ -191,15 +194,21 @@ impl Schema {
         Ok(())
     }
 
-    /// Has the write-ahead log take the room that it needs until it is moved into the file. A commit into a log that
-    /// grows waits for the file system's own journal, too; one into room that is there waits for its pages alone.
-    pub(crate) fn make_room(connection: &Connection, disk: Disk) {
+    /// Has the write-ahead log take the room that it needs until it is moved into the file, on a disk that has plenty.
+    /// A commit into a log that grows waits for the file system's own journal, too; one into room that is there waits
+    /// for its pages alone.
+    pub(crate) fn make_room(connection: &Connection, path: &Path, disk: Disk) {
         // What does not fit into a cache is written to the log, and what is rolled back leaves its room behind. Where
-        // this fails (a disk is nearly full), commits take longer and nothing else changes.
+        // this fails, commits take longer and nothing else changes.
         let cache: Result<i64, _> = connection.pragma_query_value(None, "cache_size", |row| row.get(0));
         let page: Result<i64, _> = connection.pragma_query_value(None, "page_size", |row| row.get(0));
         let (Ok(cache), Ok(page)) = (cache, page) else { return };
         let bytes = page * i64::from(disk.checkpoint_pages);
+        let has_plenty = |free: u64| free / PLENTY >= bytes.unsigned_abs();
+        let on_its_disk = path.parent().filter(|_| disk.vfs.is_none());
+        if on_its_disk.is_some_and(|directory| !fs4::available_space(directory).is_ok_and(has_plenty)) {
+            return;
+        }
         _ = connection.pragma_update(None, "cache_size", 1);
         _ = connection.execute_batch(&format!(
             "BEGIN IMMEDIATE; CREATE TABLE room (bytes BLOB); INSERT INTO room VALUES (zeroblob({bytes}));"

@@ -191,6 +191,26 @@ fn the_last_minutes_of_a_steady_counter_are_read_from_the_end() {
 }
 
 #[test]
+fn a_reset_leaves_the_steps_before_and_after_it_small() {
+    let of = |value: &dyn Fn(i64) -> i64| {
+        let samples: Vec<_> = (0..200).map(|i| (i * 15_000, value(i) as f64)).collect();
+        check(&samples);
+        let mut tail = Tail::starting(samples[0].0, samples[0].1);
+        samples[1..].iter().for_each(|(at_ms, value)| tail.push(*at_ms, *value));
+        let mut columns = Columns::default();
+        tail.read_from(180 * 15_000, &mut columns);
+        assert_eq!(columns.timestamps[0], 180 * 15_000);
+        tail.bytes()
+    };
+    let steady = of(&|i| 1_000_000_000 + i * 7);
+    let reset = of(&|i| if i < 100 { 1_000_000_000 + i * 7 } else { i * 7 });
+    let wide = of(&|i| i * 1_000_000_000);
+    assert!(steady <= 264, "{steady}");
+    assert!(reset <= 264, "{reset}");
+    assert!(wide <= 4 * 200 + 64, "{wide}");
+}
+
+#[test]
 fn a_counter_that_is_reset_and_a_gap_cost_no_more_than_themselves() {
     let steady: Vec<_> = (0..240).map(|i| (i * 15_000, (i * 1000 + i * i % 60) as f64)).collect();
     let mut broken = steady.clone();
