@@ -89,5 +89,5 @@ fn the_good_bodies_are_good() {
     };
     assert_eq!(exposed("text", "documentation", Protocol::Text), 3);
     assert_eq!(exposed("openmetrics", "all_types", Protocol::OpenMetrics), 15);
-    assert_eq!(exposed("metric_families", "all_types", Protocol::MetricFamilies), 14);
+    assert_eq!(exposed("metric_families", "all_types", Protocol::MetricFamilies), 11);
 }

@@ -27,6 +27,8 @@ pub mod limits {
 
     /// How long a handler may take before the request is answered 503.
     pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The same for work on the samples' files, of which one is under way at a time: a snapshot copies all of them.
+    pub const UPKEEP_TIMEOUT: Duration = Duration::from_secs(3600);
     /// Requests that are read and answered at once; more wait for a place.
     pub const REQUESTS_AT_ONCE_MAX: usize = 256;
     /// Entries of a timeline; older ones are left out, and the page says so.

@@ -1,5 +1,7 @@
 //! All routes behind one watch.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,7 +10,7 @@ use axum::response::Response;
 
 use crate::answer::Error;
 use crate::doors::{Doors, Doorway};
-use crate::limits::REQUEST_TIMEOUT;
+use crate::limits::{REQUEST_TIMEOUT, UPKEEP_TIMEOUT};
 use crate::ports::Ports;
 use crate::{foreign, pages, v1};
 
@@ -32,7 +34,7 @@ async fn watch_over(State(doorway): State<Doorway>, request: Request, next: Next
         let _place = if live { None } else { doorway.places.acquire().await.ok() };
         next.run(request).await
     };
-    let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, served).await {
+    let mut response = match tokio::time::timeout(time_for(route.as_deref()), served).await {
         Ok(response) => response,
         Err(_) => {
             let message = "the request took too long";
@@ -50,4 +52,22 @@ async fn watch_over(State(doorway): State<Doorway>, request: Request, next: Next
     let route = route.as_deref().unwrap_or("none");
     doorway.ports.own_metrics.answered(route, response.status().as_u16(), started.elapsed());
     response
+}
+
+/// How long a request of this route may take.
+fn time_for(route: Option<&str>) -> Duration {
+    if route.is_some_and(foreign::is_upkeep) { UPKEEP_TIMEOUT } else { REQUEST_TIMEOUT }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_may_take_longer_than_a_query() {
+        assert_eq!(time_for(Some("/api/v1/admin/tsdb/snapshot")), UPKEEP_TIMEOUT);
+        for route in [Some("/api/v1/query"), Some("/v1/services"), None] {
+            assert_eq!(time_for(route), REQUEST_TIMEOUT, "{route:?}");
+        }
+    }
 }

@@ -238,7 +238,8 @@ impl<'a, F: FnMut(Entry<'_, 'a>)> Reader<'_, 'a, F> {
                 exemplars: &both.exemplars,
             }));
         }
-        if !native || self.histograms.classic_too {
+        // One that has native buckets only is not made into a classic histogram without any.
+        if !native || (self.histograms.classic_too && !both.buckets.is_empty()) {
             self.classic(family, metric, both);
         }
         Ok(())

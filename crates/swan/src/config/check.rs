@@ -8,7 +8,7 @@ use facts::configuration::{
 use kernel::limits::ESCALATION_REPEATS_MAX;
 use kernel::{ServiceId, Span};
 use oncall::limits::{STEP_WAIT_MAX, STEP_WAIT_MIN, STEPS_PER_POLICY_MAX};
-use promql::Plan;
+use promql::{METRIC_NAME, Plan};
 use web::ports::{ContactAddress, Problem};
 
 /// The shortest slice of an objective: counts are kept by second.
@@ -22,6 +22,7 @@ pub(crate) fn problems(configuration: &Configuration, contacts: &[ContactAddress
     }
     found.measuring();
     found.rules();
+    found.samples();
     for (id, rotation) in &configuration.rotations {
         found.rotation(&format!("rotations.{id}"), rotation);
     }
@@ -189,6 +190,34 @@ impl Findings<'_> {
         }
     }
 
+    /// Limits that hold for nobody, and limits that nothing keeps within.
+    fn samples(&mut self) {
+        let config = self.configuration;
+        let storage = &config.metrics;
+        let sources = storage.sources.iter().map(|(name, of)| (format!("metrics.sources.{name}"), of));
+        for (path, of) in sources.chain([("metrics.source".to_owned(), &storage.source)]) {
+            for (key, limit) in [("series", of.series), ("labels", of.labels)] {
+                if limit == Some(0) {
+                    let message = format!("`{key}: 0` refuses everything");
+                    self.warning(&format!("{path}.{key}"), message, "leave it out, where there is no limit");
+                }
+            }
+        }
+        let is_job = |name: &str| config.scrape_configs.iter().any(|job| job.job_name == name);
+        for name in storage.sources.keys() {
+            let is_known = match name.split_once('/') {
+                Some(("job", job)) => is_job(job),
+                Some(("token" | "person", _)) => true,
+                _ => false,
+            };
+            if !is_known {
+                let message = format!("no source is named `{name}`");
+                let hint = "`job/NAME` of a scrape job, or `token/NAME` of a sender's token";
+                self.warning(&format!("metrics.sources.{name}"), message, hint);
+            }
+        }
+    }
+
     fn known_service(&mut self, path: &str, service: &ServiceId) {
         if !self.configuration.services.contains_key(service) {
             self.error(path, format!("there is no service `{service}`"), "add it under `services`");
@@ -209,6 +238,9 @@ impl Findings<'_> {
         for (number, group) in config.rule_groups.iter().enumerate() {
             let path = format!("rule_groups[{number}]");
             self.period(&format!("{path}.interval"), group.interval);
+            if group.name.is_empty() {
+                self.error(&format!("{path}.name"), "a rule group has a name".to_owned(), "");
+            }
             if config.rule_groups[..number].iter().any(|earlier| earlier.name == group.name) {
                 let message = format!("two rule groups are named `{}`", group.name);
                 self.error(&format!("{path}.name"), message, "rename one of them");
@@ -224,6 +256,11 @@ impl Findings<'_> {
         if rule.alert.is_some() == rule.record.is_some() {
             let message = "a rule has exactly one of `alert` and `record`".to_owned();
             self.error(path, message, "");
+        }
+        self.fields_of_recording(path, rule);
+        if rule.labels.contains_key(METRIC_NAME) {
+            let message = format!("`{METRIC_NAME}` is no label that a rule can add");
+            self.error(&format!("{path}.labels.{METRIC_NAME}"), message, "`record` names the series");
         }
         let templates = rule.labels.iter().map(|(name, text)| (format!("labels.{name}"), text));
         let templates =
@@ -242,6 +279,19 @@ impl Findings<'_> {
             let name = rule.alert.as_deref().unwrap_or_default();
             let message = format!("`{name}` has neither a `priority` nor a `severity` label, so it is high");
             self.warning(path, message, "add `priority: critical`, `high` or `low` to its labels");
+        }
+    }
+
+    /// What only an alert has.
+    fn fields_of_recording(&mut self, path: &str, rule: &Rule) {
+        let fields = [
+            ("for", rule.hold != Span::ZERO),
+            ("keep_firing_for", rule.keep_firing_for != Span::ZERO),
+            ("annotations", !rule.annotations.is_empty()),
+        ];
+        for (name, _) in fields.into_iter().filter(|(_, is_given)| *is_given && rule.record.is_some()) {
+            let message = format!("a recording rule has no `{name}`");
+            self.error(&format!("{path}.{name}"), message, "leave it out, or make it an alert");
         }
     }
 

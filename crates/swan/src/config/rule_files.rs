@@ -45,8 +45,8 @@ impl Default for Defaults {
 }
 
 /// A Prometheus rule file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct RuleFile {
     groups: Vec<WrittenGroup>,
 }
@@ -60,14 +60,24 @@ struct WrittenGroup {
     interval: Option<Span>,
     #[serde(default)]
     query_offset: Option<Span>,
+    /// None, where it is less than one.
     #[serde(default)]
-    limit: u64,
+    limit: i64,
     #[serde(default)]
     labels: BTreeMap<String, String>,
+    #[serde(default)]
     rules: Vec<Rule>,
 }
 
 impl RuleFile {
+    /// A file without anything but comments has no group.
+    fn read(file: &Path, text: &str) -> Result<Self, Vec<String>> {
+        if places(text).is_empty() {
+            return Ok(Self::default());
+        }
+        yaml::read(file, text).map_err(|problem| vec![problem])
+    }
+
     /// An interval of 0 is none, as in Prometheus.
     fn groups(self, file: &Path, defaults: Defaults) -> Vec<RuleGroup> {
         let settled = |group: WrittenGroup| RuleGroup {
@@ -75,7 +85,7 @@ impl RuleFile {
             file: file.display().to_string(),
             interval: group.interval.filter(|interval| *interval != Span::ZERO).unwrap_or(defaults.interval),
             query_offset: group.query_offset.unwrap_or(defaults.query_offset),
-            limit: group.limit,
+            limit: u64::try_from(group.limit).unwrap_or(0),
             labels: group.labels,
             rules: group.rules,
         };
@@ -99,7 +109,7 @@ pub(super) fn read_rules(directory: &Path, rules: &[RulesFrom]) -> Result<Vec<Re
         }
         for file in files {
             let read = read_text(&file).and_then(|text| {
-                let parsed: RuleFile = yaml::read(&file, &text).map_err(|problem| vec![problem])?;
+                let parsed = RuleFile::read(&file, &text)?;
                 Ok((parsed.groups(&file, defaults), places(&text)))
             });
             match read {
@@ -148,10 +158,60 @@ impl ReadRules {
 /// Reads one rule file; what its rules say is not judged.
 pub(crate) fn read_rule_file(file: &Path) -> Result<ReadRules, Vec<String>> {
     let text = read_text(file)?;
-    let parsed: RuleFile = yaml::read(file, &text).map_err(|problem| vec![problem])?;
+    let parsed = RuleFile::read(file, &text)?;
     Ok(ReadRules {
         file: file.to_owned(),
         groups: parsed.groups(file, Defaults::default()),
         places: places(&text),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> ReadRules {
+        let file = tempfile::NamedTempFile::new().expect("there is room");
+        std::fs::write(file.path(), text).expect("it can be written");
+        read_rule_file(file.path()).expect("it is a rule file")
+    }
+
+    #[test]
+    fn what_a_group_leaves_open_is_as_prometheus_has_it() {
+        for empty in ["", "# later\n", "{}", "groups: []"] {
+            assert_eq!(read(empty).groups, [], "{empty:?}");
+        }
+        let read = read("groups: [{name: a}, {name: b, interval: 0s, limit: -5, rules: []}]");
+        for group in &read.groups {
+            let seen = (group.interval, group.limit, group.rules.len());
+            assert_eq!(seen, (Span::from_mins(1), 0, 0), "{}", group.name);
+        }
+        assert_eq!(read.errors(PromqlSettings::default()), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_prometheus_refuses_of_a_rule_is_refused_where_it_stands() {
+        for (rule, place, said) in [
+            ("{record: a, expr: '1', for: 1m}", "2:44", "a recording rule has no `for`"),
+            (
+                "{record: a, expr: '1', keep_firing_for: 1m}",
+                "2:44",
+                "a recording rule has no `keep_firing_for`",
+            ),
+            ("{record: a, expr: '1', annotations: {b: c}}", "2:44", "a recording rule has no `annotations`"),
+            (
+                "{alert: a, expr: '1', labels: {__name__: b}}",
+                "2:52",
+                "`__name__` is no label that a rule can add",
+            ),
+        ] {
+            let errors =
+                read(&format!("groups:\n- {{name: a, rules: [{rule}]}}\n")).errors(PromqlSettings::default());
+            let found = errors.first().expect("it is refused");
+            assert!(found.contains(said), "{found}");
+            assert!(found.contains(&format!(":{place}:")), "{place}: {found}");
+        }
+        let errors = read("groups: [{name: '', rules: []}]").errors(PromqlSettings::default());
+        assert!(errors[0].contains("a rule group has a name"), "{errors:?}");
+    }
 }

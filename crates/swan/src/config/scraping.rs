@@ -330,6 +330,15 @@ fn access_problems(config: &ScrapeConfig, error: &mut impl FnMut(&str, String, &
 }
 
 fn discovery_problems(config: &ScrapeConfig, error: &mut impl FnMut(&str, String, &str)) {
+    // Relabelling may make addresses of whatever stands there.
+    let is_final = config.relabel_configs.is_empty();
+    for (place, group) in config.static_configs.iter().enumerate().filter(|_| is_final) {
+        for (number, target) in group.targets.iter().enumerate().filter(|(_, target)| target.contains('/')) {
+            let message = format!("`{target}` is no host with a port");
+            let path = format!("static_configs[{place}].targets[{number}]");
+            error(&path, message, "`shop.example.com:9100`; `scheme` and `metrics_path` say the rest");
+        }
+    }
     for (place, found) in config.file_sd_configs.iter().enumerate() {
         for file in &found.files {
             if !["json", "yml", "yaml"].iter().any(|extension| file.ends_with(&format!(".{extension}"))) {

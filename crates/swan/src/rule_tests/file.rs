@@ -18,7 +18,9 @@ pub(crate) struct Duration(pub(crate) Span);
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(D::Error::custom)
+        let span: Span = text.parse().map_err(D::Error::custom)?;
+        let refused = || D::Error::custom(format!("`{text}` is no duration: it is before nothing"));
+        if span < Span::ZERO { Err(refused()) } else { Ok(Self(span)) }
     }
 }
 

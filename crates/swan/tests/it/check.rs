@@ -139,6 +139,26 @@ fn a_rule_whose_priority_nobody_said_is_worth_a_warning() {
 }
 
 #[test]
+fn limits_that_hold_for_nobody_or_for_everything_are_worth_a_warning() {
+    let limits = "metrics:
+  source: { labels: 0 }
+  sources: { shop: { series: 10 }, job/shop: { series: 10 }, token/shop: { series: 0 } }
+rotations:\n";
+    insta::assert_snapshot!(checked("rotations:\n", limits), @r"
+    swan.yaml:14:76: warning: `series: 0` refuses everything
+      hint: leave it out, where there is no limit
+    swan.yaml:13:13: warning: `labels: 0` refuses everything
+      hint: leave it out, where there is no limit
+    swan.yaml:14:36: warning: no source is named `job/shop`
+      hint: `job/NAME` of a scrape job, or `token/NAME` of a sender's token
+    swan.yaml:14:14: warning: no source is named `shop`
+      hint: `job/NAME` of a scrape job, or `token/NAME` of a sender's token
+    swan.yaml: 1 services, 1 rules, 2 people; 0 errors, 4 warnings
+    exit code 0
+    ");
+}
+
+#[test]
 fn text_that_is_no_yaml_is_said_with_its_place() {
     insta::assert_snapshot!(checked("teams: { web: [ana, bo] }", "teams: { web: [ana, bo"), @r"
     error: swan.yaml:12:10: illegal placement of ':' indicator

@@ -8,6 +8,7 @@ mod statuspage;
 
 use axum::Router;
 
+pub(crate) use self::prometheus::is_upkeep;
 use crate::doors::Doorway;
 
 pub(crate) fn routes() -> Router<Doorway> {

@@ -29,6 +29,20 @@ pub struct RelabelConfig {
     pub action: RelabelAction,
 }
 
+impl Default for RelabelConfig {
+    fn default() -> Self {
+        Self {
+            source_labels: Vec::new(),
+            separator: semicolon(),
+            regex: anything(),
+            modulus: 0,
+            target_label: String::new(),
+            replacement: first_group(),
+            action: RelabelAction::default(),
+        }
+    }
+}
+
 /// What a step of relabelling does. It is read in capitals and small letters alike, as Prometheus does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -77,6 +77,8 @@ fn what_cannot_work_is_refused_with_a_hint() {
   - {job_name: c, tls_config: {cert_file: c}, dns_sd_configs: [{names: [x], type: A}]}
   - {job_name: d, file_sd_configs: [{files: [x.txt]}], http_sd_configs: [{url: 'ftp://x'}]}
   - {job_name: e, basic_auth: {username: u}, authorization: {credentials: c}}
+  - {job_name: f, static_configs: [{targets: ['http://shop:80']}]}
+  - {job_name: g, static_configs: [{targets: ['http://shop:80']}], relabel_configs: [{target_label: __address__, replacement: 'prober:9115'}]}
 ";
     let jobs = jobs(text).unwrap();
     let found: Vec<String> = problems(&jobs.configs)

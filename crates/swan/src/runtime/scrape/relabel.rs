@@ -72,7 +72,32 @@ fn check(config: &RelabelConfig, names: NameValidation) -> Result<(), String> {
     if writes_target && !is_template && !is_label_name(target_label, names) {
         return Err(format!("`{target_label}` is not the name of a label"));
     }
-    Ok(())
+    match unused(config) {
+        Some(key) => Err(format!("this action does not use `{key}`")),
+        None => Ok(()),
+    }
+}
+
+/// A key that is given and that the action does not look at: whoever wrote it meant another one. Those that
+/// Prometheus refuses.
+fn unused(config: &RelabelConfig) -> Option<&'static str> {
+    use RelabelAction as Action;
+    let standard = RelabelConfig::default();
+    let given = [
+        ("source_labels", config.source_labels != standard.source_labels),
+        ("target_label", config.target_label != standard.target_label),
+        ("regex", config.regex != standard.regex),
+        ("separator", config.separator != standard.separator),
+        ("modulus", config.modulus != standard.modulus),
+        ("replacement", config.replacement != standard.replacement),
+    ];
+    let is_used = |key: &str| match config.action {
+        Action::LabelDrop | Action::LabelKeep => key == "regex",
+        Action::KeepEqual | Action::DropEqual => matches!(key, "source_labels" | "target_label"),
+        Action::Lowercase | Action::Uppercase => key != "replacement",
+        _ => true,
+    };
+    given.into_iter().find(|(key, is_given)| *is_given && !is_used(key)).map(|(key, _)| key)
 }
 
 /// Whether this may name a label.
@@ -201,6 +226,17 @@ mod tests {
         for (step, said) in [
             ("[{action: replace}]", "needs a `target_label`"),
             ("[{action: hashmod, target_label: a}]", "needs a `modulus`"),
+            ("[{action: labeldrop, regex: a, source_labels: [b]}]", "does not use `source_labels`"),
+            ("[{action: labelkeep, regex: a, target_label: b}]", "does not use `target_label`"),
+            ("[{action: keepequal, source_labels: [a], target_label: b, regex: c}]", "does not use `regex`"),
+            (
+                "[{action: dropequal, source_labels: [a], target_label: b, modulus: 8}]",
+                "does not use `modulus`",
+            ),
+            (
+                "[{action: lowercase, source_labels: [a], target_label: b, replacement: c}]",
+                "not use `replacement`",
+            ),
             ("[{regex: '(', target_label: a}]", "`(` is no regular expression"),
             ("[{regex: 'a**', target_label: a}]", "what is repeated is a repeat already at character 3"),
         ] {

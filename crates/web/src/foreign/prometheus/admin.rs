@@ -14,11 +14,19 @@ use super::parameters::Parameters;
 use crate::access::Admin;
 use crate::doors::Doorway;
 
+const DOORS: &str = "/api/v1/admin/tsdb";
+
 pub(super) fn routes() -> Router<Doorway> {
-    Router::new()
-        .route("/api/v1/admin/tsdb/delete_series", post(delete_series).put(delete_series))
-        .route("/api/v1/admin/tsdb/clean_tombstones", post(clean_tombstones).put(clean_tombstones))
-        .route("/api/v1/admin/tsdb/snapshot", post(snapshot).put(snapshot))
+    let doors = Router::new()
+        .route("/delete_series", post(delete_series).put(delete_series))
+        .route("/clean_tombstones", post(clean_tombstones).put(clean_tombstones))
+        .route("/snapshot", post(snapshot).put(snapshot));
+    Router::new().nest(DOORS, doors)
+}
+
+/// Whether a route is one of these.
+pub(crate) fn is_upkeep(route: &str) -> bool {
+    route.starts_with(DOORS)
 }
 
 async fn delete_series(

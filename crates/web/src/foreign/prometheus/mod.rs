@@ -27,6 +27,8 @@ use axum::{Extension, Router};
 
 use crate::doors::Doorway;
 
+pub(crate) use admin::is_upkeep;
+
 pub(super) fn routes() -> Router<Doorway> {
     Router::new()
         .merge(query::routes())

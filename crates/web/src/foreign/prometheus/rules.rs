@@ -77,6 +77,7 @@ struct AlertingRule {
 struct RecordingRule {
     name: String,
     query: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
     #[serde(flatten)]
     health: Health,
