@@ -9,8 +9,8 @@ use std::sync::Arc;
 use promql::{Matcher, TimeRange};
 
 use crate::block::{self, Block, BlockFault, Layout};
+use crate::companions::Kind;
 use crate::disk::write_all;
-use crate::starts::Kind;
 use crate::wal::deleted_record;
 use crate::{LOCK, MaintenanceFault, MetricsStore};
 

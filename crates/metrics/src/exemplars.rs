@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use kernel::{Labels, Timestamp};
 use promql::{Matcher, TimeRange};
 
+use crate::companions::{Kind, are_reserved};
 use crate::limits::EXEMPLAR_BYTES_MAX;
 use crate::refusal::{Appended, Bound, RefusalReason, Refused, series_text};
-use crate::starts::{Kind, are_reserved};
 use crate::wal::RecordWriter;
 use crate::{AppendFault, LOCK, MetricsStore, SeriesRef};
 

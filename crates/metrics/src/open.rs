@@ -285,7 +285,7 @@ impl Found {
     }
 }
 
-const REF_TAKEN: &str = "a series is defined twice";
+const REF_TAKEN: &str = "a series is defined twice, or under a number that none is given";
 
 impl checkpoint::Audience for Restoring {
     fn opening(&mut self, opening: Opening) {

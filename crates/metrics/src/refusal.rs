@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kernel::{Refuse, Span, Timestamp};
 
 use crate::chunk::histograms::BUCKETS_MAX;
+use crate::companions::RESERVED_LABEL;
 use crate::limits::EXEMPLAR_BYTES_MAX;
-use crate::starts::RESERVED_LABEL;
 
 /// Why a sample is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

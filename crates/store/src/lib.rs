@@ -13,6 +13,7 @@
 //! kept out by the lock of the data directory, not here.
 
 mod directory;
+mod journal_file;
 mod journal_log;
 mod reader;
 mod schema;

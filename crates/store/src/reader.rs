@@ -5,7 +5,7 @@ use facts::{Seq, Stream};
 use journal::{EntryVisitor, Head, LogFault, ReadLog, SnapshotVisitor};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::journal_log::{SCHEMA, read, read_head, read_snapshots, read_stream};
+use crate::journal_file::{SCHEMA, read, read_head, read_snapshots, read_stream};
 use crate::limits::READERS_IDLE_MAX;
 use crate::schema::{Disk, OpenFault};
 

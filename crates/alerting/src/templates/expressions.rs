@@ -2,8 +2,8 @@
 
 use super::TemplateError;
 use super::functions::{self, Function};
-use super::lex::{Placed, Token};
-use super::parse::Known;
+use super::lex::Placed;
+use super::token::Token;
 use super::{printf, strings};
 use crate::limits;
 
@@ -36,6 +36,14 @@ pub(super) enum Operand {
     Fields(Box<Operand>, Vec<String>),
     Function(&'static Function),
     Nested(Pipeline),
+}
+
+/// What expressions may refer to at one place.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) variables: Vec<String>,
+    /// Whether the dot is the alert, whose fields are known.
+    pub(super) dot_is_alert: bool,
 }
 
 /// Reads one action.

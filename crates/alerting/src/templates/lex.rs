@@ -1,3 +1,4 @@
+use super::token::Token;
 use super::{TemplateError, literals};
 
 /// A piece of a template: text, or what stands between `{{` and `}}`.
@@ -12,28 +13,6 @@ pub(super) enum Piece {
 pub(super) struct Placed {
     pub(super) offset: usize,
     pub(super) token: Token,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Token {
-    /// A function's name or a keyword.
-    Word(String),
-    /// `$name.field.field`.
-    Variable(String, Vec<String>),
-    /// `.field.field`; empty for a lone dot.
-    Dot(Vec<String>),
-    Text(String),
-    Int(i64),
-    Float(f64),
-    Pipe,
-    Open,
-    /// `)`, with the fields that follow at once: `).field`.
-    Close(Vec<String>),
-    /// `:=`
-    Declare,
-    /// `=`
-    Assign,
-    Comma,
 }
 
 /// Cuts a template into its pieces, with the spaces that trim markers take away already gone.

@@ -1,7 +1,7 @@
 //! Texts, characters and numbers as Go writes them.
 
 use super::TemplateError;
-use super::lex::Token;
+use super::token::Token;
 
 /// A text in double quotes that begins at `at`, and where it ends.
 pub(super) fn quoted(text: &str, at: usize) -> Result<(String, usize), TemplateError> {

@@ -23,6 +23,7 @@ mod parse;
 mod printf;
 mod strings;
 mod times;
+mod token;
 mod value;
 
 use std::borrow::Cow;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::TemplateError;
-use super::expressions::{self, Pipeline};
-use super::lex::{Piece, Placed, Token, pieces};
+use super::expressions::{self, Known, Pipeline};
+use super::lex::{Piece, Placed, pieces};
+use super::token::Token;
 use crate::limits;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -64,14 +65,6 @@ pub(super) fn parse(text: &str) -> Result<Parsed, TemplateError> {
 fn asks(piece: &Piece) -> bool {
     let Piece::Action { tokens, .. } = piece else { return false };
     tokens.iter().any(|placed| matches!(&placed.token, Token::Word(word) if word == "query"))
-}
-
-/// What expressions may refer to at one place.
-#[derive(Debug, Clone)]
-pub(super) struct Known {
-    pub(super) variables: Vec<String>,
-    /// Whether the dot is the alert, whose fields are known.
-    pub(super) dot_is_alert: bool,
 }
 
 struct Parser {

@@ -7,11 +7,11 @@ use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 use kernel::limits::{SERIES_LABEL_VALUE_BYTES_MAX, SERIES_LABELS_MAX};
 
 use super::{REPORTS, Refusals};
+use crate::companions::are_reserved;
 use crate::config::SourceLimits;
 use crate::index::{BorrowedLabels, Gathered, Index, SourceId, hash_labels};
 use crate::limits::LABEL_NAME_BYTES_MAX;
 use crate::refusal::{Bound, RefusalReason};
-use crate::starts::are_reserved;
 use crate::wal::RecordWriter;
 use crate::{LOCK, LogFault, MetricsStore, SeriesRef};
 

@@ -18,11 +18,11 @@ use kernel::{Span, Timestamp};
 pub use histograms::SeriesHistograms;
 use lookup::{Batch, Item, Lent};
 
+use crate::companions::STARTS;
 use crate::head::{Shard, Taken, place};
 use crate::index::BorrowedLabels;
 use crate::limits::{ENTRY_SAMPLES_MAX, SHARDS};
 use crate::refusal::{Appended, Bound, RefusalReason, Refused, series_text};
-use crate::starts::STARTS;
 use crate::wal::{RecordWriter, Ticket};
 use crate::{AppendFault, LogFault, MetricsStore, SeriesRef};
 

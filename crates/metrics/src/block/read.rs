@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::footer::{Extent, Footer, TRAILER_BYTES};
 use super::page::{ChunkEntry, SeriesPage};
-use super::values::ValuesPage;
 use super::{BlockFault, Deleted, PAGE_SERIES, unseal};
 use crate::chunk::{decode, histograms};
 use crate::disk::BlockFile;
@@ -95,14 +94,6 @@ impl Block {
         page.parse(&bytes).ok_or_else(|| self.damaged("a page of series ends within an entry"))?;
         let expected = (self.footer.series as usize - number * PAGE_SERIES).min(PAGE_SERIES);
         if page.len() == expected { Ok(()) } else { Err(self.damaged("series are missing")) }
-    }
-
-    /// Loads a page of values.
-    pub(super) fn values_page(&self, name: usize, number: usize) -> Result<ValuesPage, BlockFault> {
-        let extent = self.footer.names.get(name).and_then(|name| name.pages.get(number));
-        let (_, extent) = extent.ok_or_else(|| self.damaged("a page of values is missing"))?;
-        let bytes = self.part(*extent, "a page of values is not what its checksum says")?;
-        ValuesPage::parse(&bytes).ok_or_else(|| self.damaged("a page of values ends within an entry"))
     }
 }
 

@@ -4,8 +4,8 @@ use promql::Matcher;
 
 use super::footer::{Extent, NameEntry};
 use super::{Block, BlockFault};
+use crate::companions::{Kind, RESERVED_LABEL};
 use crate::index::{intersect, positive_literals, subtract, unite};
-use crate::starts::{Kind, RESERVED_LABEL};
 use crate::wire::Cursor;
 
 impl Block {

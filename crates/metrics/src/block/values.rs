@@ -41,6 +41,16 @@ impl ValuesPage {
     }
 }
 
+impl Block {
+    /// Loads a page of values.
+    pub(super) fn values_page(&self, name: usize, number: usize) -> Result<ValuesPage, BlockFault> {
+        let extent = self.footer.names.get(name).and_then(|name| name.pages.get(number));
+        let (_, extent) = extent.ok_or_else(|| self.damaged("a page of values is missing"))?;
+        let bytes = self.part(*extent, "a page of values is not what its checksum says")?;
+        ValuesPage::parse(&bytes).ok_or_else(|| self.damaged("a page of values ends within an entry"))
+    }
+}
+
 /// The values of a block that a reader has met.
 #[derive(Debug, Default)]
 pub(crate) struct Values {

@@ -153,7 +153,7 @@ impl Index {
         source: SourceId,
     ) -> Option<SeriesRef> {
         let series = self.next;
-        self.next = series.checked_add(1).filter(|next| *next <= NUMBERS_MAX)?;
+        self.next = next_after(series)?;
         self.insert(series, hash, labels, like, source);
         Some(SeriesRef(series))
     }
@@ -170,7 +170,7 @@ impl Index {
         match (present, self.find(hash, labels)) {
             (true, Some(found)) if found == series => Ok(()),
             (false, None) => {
-                self.begin_at(series.0.checked_add(1).ok_or(RefTaken)?);
+                self.begin_at(next_after(series.0).ok_or(RefTaken)?);
                 let source = self.sources.id(source);
                 self.insert(series.0, hash, labels, None, source);
                 Ok(())
@@ -288,6 +288,11 @@ impl Index {
     }
 }
 
+/// The ref after one that can be given; none where this cannot.
+fn next_after(series: u32) -> Option<u32> {
+    series.checked_add(1).filter(|next| *next <= NUMBERS_MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,5 +351,10 @@ mod tests {
         index.restore(SeriesRef(8), &labels, "").unwrap_err();
         index.restore(SeriesRef(7), &[("job", "web")], "").unwrap_err();
         assert_eq!((index.len(), index.next()), (1, 8));
+        for never_given in [NUMBERS_MAX, u32::MAX] {
+            index.restore(SeriesRef(never_given), &[("job", "web")], "").unwrap_err();
+        }
+        index.restore(SeriesRef(NUMBERS_MAX - 1), &[("job", "web")], "").unwrap();
+        assert_eq!(index.create(1, &[("job", "db")], None, SourceId::default()), None, "no ref is left");
     }
 }

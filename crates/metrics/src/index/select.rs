@@ -12,7 +12,7 @@ use promql::Matcher;
 use super::postings::{intersect, subtract, unite};
 use super::{Index, Pair};
 use crate::SeriesRef;
-use crate::starts::{Kind, RESERVED_LABEL};
+use crate::companions::{Kind, RESERVED_LABEL};
 
 impl Index {
     /// The series of this kind that all matchers mean, by ref.

@@ -3,7 +3,7 @@
 use promql::METRIC_NAME;
 
 use super::Index;
-use crate::starts::RESERVED_LABEL;
+use crate::companions::RESERVED_LABEL;
 
 /// How many of each kind are told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

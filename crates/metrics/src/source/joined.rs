@@ -14,8 +14,8 @@ use promql::{LabelView, Matcher};
 use super::memory::InMemory;
 use super::{Each, lend};
 use crate::block::{Block, BlockFault, ChunkReader, PAGE_SERIES, SeriesPage, Values};
+use crate::companions::Kind;
 use crate::head::{Found, Reading};
-use crate::starts::Kind;
 use crate::{LOCK, MetricsStore, SeriesRef};
 
 /// The labels of a series of a block.

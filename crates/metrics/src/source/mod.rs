@@ -22,9 +22,9 @@ use kernel::Labels;
 use promql::{LabelView, Lent, Matcher, Selected, Selection, SeriesSource, SourceFault, TimeRange};
 
 use crate::block::{Block, BlockFault, Layout, PAGE_SERIES, SeriesPage, Values};
+use crate::companions::Kind;
 use crate::head::{Found, Reading};
 use crate::limits::{SELECT_SERIES_PER_PART, STEPS_AS_A_SERIES};
-use crate::starts::Kind;
 use crate::{LOCK, MetricsStore, SeriesRef};
 use joined::Joined;
 use starts::{Aligned, Starts};

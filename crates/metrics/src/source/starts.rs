@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use promql::{LabelView, Lent, Selection, SourceFault};
 
 use crate::MetricsStore;
+use crate::companions::{Kind, OF_FLOATS, RESERVED_LABEL};
 use crate::limits::STARTS_READ_MAX;
-use crate::starts::{Kind, OF_FLOATS, RESERVED_LABEL};
 
 /// The starts of some series, by their labels.
 #[derive(Default)]

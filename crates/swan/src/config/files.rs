@@ -19,6 +19,7 @@ use web::ports::{ContactAddress, Problem, Submission};
 use super::places::{Place, nearest, places};
 use super::rule_files::{RulesFrom, read_rules};
 use super::scraping::{self, Jobs};
+use super::text::read_text;
 use super::{check, yaml};
 
 /// `swan.yaml`. Parts that have a canonical form of their own are read as that.
@@ -174,7 +175,7 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
     let directory = file.parent().unwrap_or(Path::new(""));
     let mut jobs = Jobs::default();
     let (written, rules) = if scraping::is_prometheus(&text) {
-        (SwanFile::default(), vec![jobs.take_prometheus(&file, &text)?])
+        (SwanFile::default(), vec![rules_of(jobs.take_prometheus(&file, &text)?)])
     } else {
         read_swan(&file, &text, &mut jobs)?
     };
@@ -230,6 +231,10 @@ pub(super) fn read(path: &Path) -> Result<Loaded, Vec<String>> {
     })
 }
 
+fn rules_of((patterns, global): (Vec<String>, GlobalScrapeConfig)) -> RulesFrom {
+    RulesFrom::new(patterns, &global)
+}
+
 /// A `swan.yaml` and its rules, with the `prometheus.yml` that it may name. Labels that both name are its own.
 fn read_swan(file: &Path, text: &str, jobs: &mut Jobs) -> Result<(SwanFile, Vec<RulesFrom>), Vec<String>> {
     scraping::refuse_unsupported(file, text)?;
@@ -238,7 +243,7 @@ fn read_swan(file: &Path, text: &str, jobs: &mut Jobs) -> Result<(SwanFile, Vec<
     let mut rules = vec![RulesFrom::new(std::mem::take(&mut written.rules).into_vec(), &written.global)];
     if let Some(name) = &written.prometheus {
         let path = file.parent().unwrap_or(Path::new("")).join(name);
-        let mut of_prometheus = jobs.take_prometheus(&path, &read_text(&path)?)?;
+        let mut of_prometheus = rules_of(jobs.take_prometheus(&path, &read_text(&path)?)?);
         // Its patterns are relative to where it stands.
         let folder = Path::new(name).parent().unwrap_or(Path::new(""));
         for pattern in &mut of_prometheus.patterns {
@@ -248,10 +253,6 @@ fn read_swan(file: &Path, text: &str, jobs: &mut Jobs) -> Result<(SwanFile, Vec<
     }
     jobs.take_global(file, text, &written.global);
     Ok((written, rules))
-}
-
-pub(super) fn read_text(file: &Path) -> Result<String, Vec<String>> {
-    std::fs::read_to_string(file).map_err(|error| vec![format!("cannot read `{}`: {error}", file.display())])
 }
 
 fn read_people(directory: &Path, people: People) -> Result<BTreeMap<PersonId, PersonEntry>, Vec<String>> {

@@ -11,6 +11,7 @@ mod glob;
 pub(crate) mod places;
 mod rule_files;
 pub(crate) mod scraping;
+mod text;
 pub(crate) mod yaml;
 
 use std::path::Path;

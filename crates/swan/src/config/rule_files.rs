@@ -7,9 +7,10 @@ use facts::configuration::{GlobalScrapeConfig, PromqlSettings, Rule, RuleGroup};
 use kernel::Span;
 use serde::Deserialize;
 
-use super::files::read_text;
 use super::places::{Place, nearest, places};
-use super::{check, has_wildcard, matching, yaml};
+use super::text::read_text;
+use super::yaml;
+use super::{check, has_wildcard, matching};
 
 /// Rule files, and what their groups have in common.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use serde::de::IgnoredAny;
 use web::ports::{ContactAddress, Problem};
 
 use super::places::{Place, nearest, places};
-use super::rule_files::RulesFrom;
+use super::text::read_text;
 use super::yaml;
 use crate::runtime::scrape::relabel::wrong_steps;
 
@@ -102,8 +102,12 @@ impl Jobs {
         self.external_labels.extend(expanded);
     }
 
-    /// Takes a whole `prometheus.yml`; its rule files.
-    pub(super) fn take_prometheus(&mut self, file: &Path, text: &str) -> Result<RulesFrom, Vec<String>> {
+    /// Takes a whole `prometheus.yml`; its patterns of rule files, and what its `global` says.
+    pub(super) fn take_prometheus(
+        &mut self,
+        file: &Path,
+        text: &str,
+    ) -> Result<(Vec<String>, GlobalScrapeConfig), Vec<String>> {
         refuse_unsupported(file, text)?;
         let written: PrometheusFile = yaml::read(file, text).map_err(|problem| vec![problem])?;
         let global = written.global.unwrap_or_default();
@@ -122,7 +126,7 @@ impl Jobs {
                 self.take(&path, &text, more.scrape_configs, &global);
             }
         }
-        Ok(RulesFrom::new(written.rule_files, &global))
+        Ok((written.rule_files, global))
     }
 
     /// Moves secrets that stand in the jobs to rows for the directory.
@@ -179,10 +183,6 @@ fn at(file: &Path, place: Option<Place>) -> String {
         Some((line, column)) => format!("{}:{line}:{column}", file.display()),
         None => file.display().to_string(),
     }
-}
-
-pub(super) fn read_text(file: &Path) -> Result<String, Vec<String>> {
-    std::fs::read_to_string(file).map_err(|error| vec![format!("cannot read `{}`: {error}", file.display())])
 }
 
 /// Whether a file is a `prometheus.yml` rather than a `swan.yaml`: it has nothing else, and something that only

@@ -8,7 +8,7 @@ use kernel::Labels;
 use promql::{Histogram, METRIC_NAME};
 
 use super::accept::Names;
-use super::federate::{Families, Form, Last, Value, cumulative};
+use super::last::{Families, Form, Last, Value, cumulative};
 use super::read::protobuf::{
     bytes, double, doubles, message, number, tag, write_spans, write_varint, zigzag,
 };

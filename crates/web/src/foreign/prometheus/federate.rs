@@ -15,32 +15,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use kernel::Labels;
-use promql::{
-    CounterResetHint, Engine, Histogram, METRIC_NAME, Matcher, Selection, SeriesSource, TimeRange, is_stale,
-};
+use promql::{Engine, Histogram, METRIC_NAME, Matcher, Selection, SeriesSource, TimeRange, is_stale};
 
 use super::accept::{Format, Names, is_plain, plain};
 use super::answer::{Unanswered, in_pieces};
 use super::families;
 use super::gate::Gate;
+use super::last::{Families, Form, Last, Value, cumulative};
 use super::parameters::Parameters;
 use crate::access::Responder;
 use crate::doors::Doorway;
 
 pub(super) fn routes() -> Router<Doorway> {
     Router::new().route("/federate", get(federate).post(federate))
-}
-
-/// The last sample of a series.
-pub(super) struct Last {
-    pub(super) labels: Labels,
-    pub(super) at_ms: i64,
-    pub(super) value: Value,
-}
-
-pub(super) enum Value {
-    Float(f64),
-    Histogram(Histogram),
 }
 
 async fn federate(
@@ -80,26 +67,6 @@ fn in_words(unanswered: &Unanswered) -> Response {
     (unanswered.status(), unanswered.message.clone() + "\n").into_response()
 }
 
-/// What a family's samples are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Form {
-    Float,
-    Histogram,
-    GaugeHistogram,
-}
-
-impl Value {
-    pub(super) fn form(&self) -> Form {
-        match self {
-            Value::Float(_) => Form::Float,
-            Value::Histogram(histogram) if histogram.counter_reset_hint == CounterResetHint::Gauge => {
-                Form::GaugeHistogram
-            }
-            Value::Histogram(_) => Form::Histogram,
-        }
-    }
-}
-
 /// The same, with the external labels that a series does not have itself.
 fn with_external(mut all: Families, external: &Labels) -> Families {
     for last in all.values_mut().flat_map(BTreeMap::values_mut) {
@@ -111,9 +78,6 @@ fn with_external(mut all: Families, external: &Labels) -> Families {
     }
     all
 }
-
-/// Families by name, floats before histograms, each sorted by labels.
-pub(super) type Families = BTreeMap<(String, Form), BTreeMap<Labels, Last>>;
 
 fn gather(
     source: &dyn SeriesSource,
@@ -194,31 +158,6 @@ fn classic(text: &mut String, name: &str, last: &Last, histogram: &Histogram, na
     line(text, name, "_count", last, None, histogram.count, names);
 }
 
-/// Each custom bound, and how many lie at or below it; infinity last.
-pub(super) fn cumulative(histogram: &Histogram) -> Vec<(f64, f64)> {
-    let mut counts = vec![0.0; histogram.custom_bounds.len() + 1];
-    let mut index = 0_usize;
-    let mut of_spans = histogram.positive.counts.iter();
-    for span in &histogram.positive.spans {
-        index = index.saturating_add_signed(span.offset as isize);
-        for count in of_spans.by_ref().take(span.length as usize) {
-            if let Some(bucket) = counts.get_mut(index) {
-                *bucket += count;
-            }
-            index += 1;
-        }
-    }
-    let bounds = histogram.custom_bounds.iter().copied();
-    let mut below = 0.0;
-    let mut found: Vec<(f64, f64)> = Vec::with_capacity(counts.len());
-    for (bound, count) in bounds.zip(&counts) {
-        below += count;
-        found.push((bound, below));
-    }
-    found.push((f64::INFINITY, histogram.count));
-    found
-}
-
 /// `name_suffix{labels,instance="",le="bound"} value timestamp`. A series without `instance` says so: otherwise the
 /// reader would give it its own.
 fn line(
@@ -293,7 +232,7 @@ fn write_to(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use promql::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA};
+    use promql::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, CounterResetHint};
 
     use super::*;
 

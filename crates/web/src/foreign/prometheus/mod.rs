@@ -12,6 +12,7 @@ mod exemplars;
 mod families;
 mod federate;
 mod gate;
+mod last;
 mod manners;
 mod multipart;
 mod parameters;
