@@ -33,7 +33,13 @@ fn replay(text: &str, source: &InMemory) {
     let range = TimeRange::new(Timestamp::from_millis(0), Timestamp::from_millis(600_000));
     let engine = Engine { samples_max: 1_000_000, ..Engine::default() };
     // An expression may be refused for what it needs, or fail on the data; both are answers.
-    let _answer = engine.range(&plan, source, range, Span::from_mins(1), &never_cancelled);
+    let answer = |plan: &Plan| {
+        let result = engine.range(plan, source, range, Span::from_mins(1), &never_cancelled).ok()?;
+        let mut json = Vec::new();
+        result.write_json(&mut json);
+        Some(String::from_utf8(json).unwrap())
+    };
+    assert_eq!(answer(&plan), answer(&again), "{text:?} is printed as {normal:?}");
 }
 
 /// The same bytes with a few of them changed, repeated, cut out or taken from elsewhere in the file.

@@ -9,8 +9,8 @@ use crate::MatchOp;
 use crate::number;
 use crate::syntax::literal::{quote, quote_bytes, write_duration};
 use crate::syntax::tree::{
-    Aggregate, At, Binary, Duration, DurationOperator, DurationTerm, Expr, Extension, Group, Length, Node,
-    TimeModifiers, VectorMatching, VectorSelector,
+    Aggregate, At, Binary, BinaryOp, Duration, DurationOperator, DurationTerm, Expr, Extension, Group,
+    Length, Node, TimeModifiers, VectorMatching, VectorSelector,
 };
 use crate::{METRIC_NAME, Matcher};
 
@@ -59,7 +59,11 @@ impl Display for Node {
                 write!(f, "{})", aggregate.of)
             }
             Expr::Binary(binary) => {
-                write!(f, "{} ", binary.left)?;
+                match infinite_base(binary) {
+                    Some(base) => f.write_str(base)?,
+                    None => write!(f, "{}", binary.left)?,
+                }
+                f.write_char(' ')?;
                 write_operator(binary, f)?;
                 write!(f, " {}", binary.right)
             }
@@ -112,7 +116,13 @@ impl DurationOperator {
 }
 
 fn written_number(value: f64, is_duration: bool) -> String {
-    if is_duration { write_duration((value * 1000.0).round() as i64) } else { number::decimal(value) }
+    // A duration that is minus nothing is another number than nothing: `1 / -0s` is below all others.
+    let sign = if value == 0.0 && value.is_sign_negative() { "-" } else { "" };
+    if is_duration {
+        format!("{sign}{}", write_duration((value * 1000.0).round() as i64))
+    } else {
+        number::decimal(value)
+    }
 }
 
 fn write_list(nodes: &[Node], f: &mut Formatter<'_>) -> fmt::Result {
@@ -212,6 +222,13 @@ fn write_aggregate_head(aggregate: &Aggregate, f: &mut Formatter<'_>) -> fmt::Re
 }
 
 /// The operator with all that belongs to it.
+/// Infinity where it is raised to a power: the plus with which it is written elsewhere would be read as that of the
+/// power.
+fn infinite_base(binary: &Binary) -> Option<&'static str> {
+    let is_infinite = matches!(binary.left.expr, Expr::Number { value: f64::INFINITY, .. });
+    (is_infinite && binary.op == BinaryOp::Power).then_some("Inf")
+}
+
 fn write_operator(binary: &Binary, f: &mut Formatter<'_>) -> fmt::Result {
     f.write_str(binary.op.as_str())?;
     if binary.returns_bool {
@@ -299,7 +316,13 @@ fn write_pretty(node: &Node, level: usize, out: &mut String) {
             write_args([&**of].into_iter(), level, out);
         }
         Expr::Binary(binary) => {
-            write_pretty(&binary.left, level + 1, out);
+            match infinite_base(binary) {
+                Some(base) => {
+                    indent(level + 1, out);
+                    out.push_str(base);
+                }
+                None => write_pretty(&binary.left, level + 1, out),
+            }
             out.push('\n');
             indent(level, out);
             out.push_str(&Written(|f: &mut Formatter<'_>| write_operator(binary, f)).to_string());
